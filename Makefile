@@ -1,0 +1,47 @@
+# wayproof: two commands do all the set-up: `make demo` and `make test`.
+# Everything bootstraps itself into .venv (uv comes from PyPI); nothing is installed outside this folder.
+PYTHON ?= python3
+BIN := .venv/bin
+DISTRIBUTIONS := chaincode services/aiofabric services/verifier services/wayproof
+MANIFESTS := pyproject.toml requirements.lock $(addsuffix /pyproject.toml,$(DISTRIBUTIONS))
+UV_VERSION := 0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-offline lint format lock docs clean
+
+help: ## Say what can be done here
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/.ready: $(MANIFESTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "wayproof needs Python 3.11 or later; set PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || { echo "Python's venv module is missing (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@echo "Preparing the environment in .venv …"
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(DISTRIBUTIONS))
+	@touch $@
+
+demo: .venv/.ready ## Run the story: messages, log, anchor, handover, evidence accepted, a change refused
+	@$(BIN)/wayproof demo $(DEMO_ARGUMENTS)
+
+test: .venv/.ready lint ## Pass every check and test that this machine can run
+	@$(BIN)/pytest $(PYTEST_ARGUMENTS)
+
+lint: .venv/.ready ## Style, types and import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy chaincode/wayproof_contract services/wayproof/wayproof services/verifier/wayproof_verifier services/aiofabric/aiofabric tests
+	@$(BIN)/lint-imports
+
+format: .venv/.ready ## Let ruff write the layout
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: ## Write requirements.lock anew (hashes, no addresses)
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv==$(UV_VERSION); }
+	@$(BIN)/uv export --quiet --all-packages --all-extras --group dev --no-emit-workspace --no-header --format requirements-txt --no-annotate > requirements.lock
+	@rm -f uv.lock
+
+clean: ## Remove the environment and every cache in this folder
+	rm -rf .venv .build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
