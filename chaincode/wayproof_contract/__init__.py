@@ -1,0 +1,1 @@
+"""What all organisations of a channel must agree on (docs/reference/contract.md)."""
