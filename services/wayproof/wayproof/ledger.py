@@ -1,0 +1,105 @@
+"""Our transactions and queries over an aiofabric contract: **where a Fabric error becomes ours**.
+
+`Ledger` speaks canonical JSON to `wayproof_contract`, on the embedded ledger and on real Fabric alike. It sends every
+transaction once: when the outcome is unknown it raises `OutcomeUnknown`, and the caller asks before sending again. Only a
+conflict that Fabric itself declared invalid (MVCC, phantom) is tried again, with a new proposal.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from aiofabric.errors import (
+    CommitError,
+    FabricError,
+    GatewayError,
+    UnknownOutcomeError,
+)
+from aiofabric.gateway import Contract
+from wayproof_contract import canonical
+
+from wayproof.errors import ContractRefusal, LedgerError, OutcomeUnknown
+
+CONFLICT_ATTEMPTS = 5
+READ_RECORDS_LIMIT = 200
+
+Json = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """One organisation's view of the ledger: what it submits is signed with the key of the gateway's identity."""
+
+    contract: Contract
+
+    async def query(self, name: str, argument: Json) -> dict[str, object]:
+        """Evaluate a query and return its decoded answer. Raises `ContractRefusal` or `LedgerError`."""
+        try:
+            payload = await self.contract.evaluate(name, canonical.encode(dict(argument)))
+        except FabricError as error:
+            raise _ours(error, what=f"query {name}") from error
+        return _object(payload)
+
+    async def submit(self, name: str, argument: Json) -> dict[str, object]:
+        """Submit a transaction, wait for its commit and return its decoded answer.
+
+        Raises `ContractRefusal` when the contract said no, `OutcomeUnknown` when it may be committed, `LedgerError`
+        when it certainly is not.
+        """
+        encoded = canonical.encode(dict(argument))
+        for attempt in range(1, CONFLICT_ATTEMPTS + 1):
+            try:
+                return _object(await self.contract.submit(name, encoded))
+            except CommitError as error:
+                if not error.is_retryable or attempt == CONFLICT_ATTEMPTS:
+                    raise _ours(error, what=f"transaction {name}") from error
+            except FabricError as error:
+                raise _ours(error, what=f"transaction {name}") from error
+        raise AssertionError("unreachable")
+
+    async def endorsed_records(self, keys: Iterable[str]) -> list[bytes]:
+        """Return endorsed state for these keys: one `common.Payload` for every page of keys.
+
+        The query is endorsed as widely as the channel's policy asks and never submitted.
+        """
+        wanted = sorted(set(keys))
+        pages = [wanted[start : start + READ_RECORDS_LIMIT] for start in range(0, len(wanted), READ_RECORDS_LIMIT)]
+        return [await self._endorse(page) for page in pages]
+
+    async def _endorse(self, keys: list[str]) -> bytes:
+        proposal = self.contract.proposal("read_records", canonical.encode({"keys": keys}))
+        try:
+            return (await proposal.endorse()).payload
+        except FabricError as error:
+            raise _ours(error, what="endorsed state") from error
+
+
+def _object(payload: bytes) -> dict[str, object]:
+    value = canonical.decode(payload)
+    if not isinstance(value, dict):
+        raise LedgerError("the contract answered something that is not an object", code="ledger_answer_malformed")
+    return value
+
+
+def _ours(error: FabricError, *, what: str) -> LedgerError | ContractRefusal:
+    """Translate a Fabric error: the contract's refusals keep their own code, everything else is the ledger's."""
+    if isinstance(error, UnknownOutcomeError):
+        return OutcomeUnknown(f"{what}: sent, and its outcome is not known; ask for its status before sending another")
+    if isinstance(error, GatewayError) and error.chaincode_status is not None:
+        refusal = _refusal(error.chaincode_message or "")
+        return ContractRefusal(
+            f"{what}: {refusal['message']}", code=refusal["code"], status=error.chaincode_status
+        )
+    if isinstance(error, CommitError):
+        return LedgerError(f"{what}: committed as invalid, {error.code_name}", code="ledger_transaction_invalid")
+    return LedgerError(f"{what}: {error.diagnostics()}")
+
+
+def _refusal(message: str) -> dict[str, str]:
+    """Read the contract's `{"code","message"}`; another chaincode's text is kept as it is."""
+    try:
+        value = canonical.decode(message.encode())
+    except canonical.CanonicalError:
+        return {"code": "chaincode_error", "message": message}
+    if isinstance(value, dict) and isinstance(value.get("code"), str) and isinstance(value.get("message"), str):
+        return {"code": value["code"], "message": value["message"]}
+    return {"code": "chaincode_error", "message": message}
