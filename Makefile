@@ -7,7 +7,7 @@ MANIFESTS := pyproject.toml requirements.lock $(addsuffix /pyproject.toml,$(DIST
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-offline lint format lock docs clean
+.PHONY: help demo test lint format lock clean
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

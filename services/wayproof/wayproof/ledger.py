@@ -1,8 +1,8 @@
 """Our transactions and queries over an aiofabric contract: **where a Fabric error becomes ours**.
 
-`Ledger` speaks canonical JSON to `wayproof_contract`, on the embedded ledger and on real Fabric alike. It sends every
-transaction once: when the outcome is unknown it raises `OutcomeUnknown`, and the caller asks before sending again. Only a
-conflict that Fabric itself declared invalid (MVCC, phantom) is tried again, with a new proposal.
+`Ledger` speaks canonical JSON to `wayproof_contract`, on the embedded ledger and on real Fabric alike. It sends
+every transaction once: when the outcome is unknown it raises `OutcomeUnknown`, and the caller asks before sending
+again. Only a conflict that Fabric itself declared invalid (MVCC, phantom) is tried again, with a new proposal.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,9 +15,8 @@ from aiofabric.errors import (
     UnknownOutcomeError,
 )
 from aiofabric.gateway import Contract
-from wayproof_contract import canonical
-
 from wayproof.errors import ContractRefusal, LedgerError, OutcomeUnknown
+from wayproof_contract import canonical
 
 CONFLICT_ATTEMPTS = 5
 READ_RECORDS_LIMIT = 200
@@ -86,9 +85,7 @@ def _ours(error: FabricError, *, what: str) -> LedgerError | ContractRefusal:
         return OutcomeUnknown(f"{what}: sent, and its outcome is not known; ask for its status before sending another")
     if isinstance(error, GatewayError) and error.chaincode_status is not None:
         refusal = _refusal(error.chaincode_message or "")
-        return ContractRefusal(
-            f"{what}: {refusal['message']}", code=refusal["code"], status=error.chaincode_status
-        )
+        return ContractRefusal(f"{what}: {refusal['message']}", code=refusal["code"], status=error.chaincode_status)
     if isinstance(error, CommitError):
         return LedgerError(f"{what}: committed as invalid, {error.code_name}", code="ledger_transaction_invalid")
     return LedgerError(f"{what}: {error.diagnostics()}")

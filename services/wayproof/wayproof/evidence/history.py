@@ -1,7 +1,7 @@
 """What the contract wrote, in the ledger's order: read from blocks with the verifier's strict reader.
 
-Evidence needs, for every record it shows, the transaction that wrote it and its place in the ledger's order. A history is
-rebuilt from blocks, from the genesis block on, and never edited.
+Evidence needs, for every record it shows, the transaction that wrote it and its place in the ledger's order. A
+history is rebuilt from blocks, from the genesis block on, and never edited.
 """
 
 from collections.abc import Iterator
