@@ -1,22 +1,33 @@
-"""Endorsed transactions: submitted ones in their envelope, and endorsed state, which was never submitted."""
+"""Endorsed transactions: submitted ones in their envelope, and endorsed state, which was never submitted.
 
+Reading refuses what is no endorser transaction of exactly one action, or whose parts contradict each other. What needs
+hashes, keys or a configuration is checked by the functions below, each by itself:
+
+1. `check_transaction_id`: the id is the SHA-256 of nonce ‖ creator.
+2. `check_creator`: the creator belongs to its organisation, and signed the payload if it was submitted.
+3. `check_endorsements`: the endorsers signed the answer to exactly this proposal, and satisfy the policy.
+
+Source: Fabric's `core/common/validation/msgvalidation.go` and `protoutil/proputils.go`.
+"""
+
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final, TypeVar
 
+from wayproof_verifier.errors import SignatureError, TransactionError
+from wayproof_verifier.fabric import messages
 from wayproof_verifier.fabric.config import ChannelConfig
 from wayproof_verifier.fabric.identity import Identity, Membership
-from wayproof_verifier.fabric.messages import ChaincodeEvent, Endorsement, RangeQueryInfo, Response, Version
+from wayproof_verifier.fabric.messages import ChaincodeEvent, Endorsement, Response, Version
+from wayproof_verifier.fabric.policy import check_policy
+from wayproof_verifier.fabric.rwset import NamespaceSet, read_namespaces
 
+HEADER_TYPE_ENDORSER_TRANSACTION: Final = 3  # common.HeaderType
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True)
-class NamespaceSet:
-    """What a transaction read and wrote in one namespace."""
-
-    reads: Mapping[str, Version | None]  # None: the key was absent
-    writes: Mapping[str, bytes | None]  # None: deleted
-    range_queries: tuple[RangeQueryInfo, ...]
-    metadata_writes: tuple[str, ...]  # keys
-    collections: tuple[str, ...]  # names of private collections touched
+_SECOND_NS: Final = 1_000_000_000
+_FIRST_SUCCESS, _FIRST_FAILURE = 200, 400  # an endorser signs no answer from 400 on
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +36,7 @@ class Transaction:
 
     channel_id: str
     tx_id: str
-    timestamp_ns: int  # claimed by the client
+    timestamp_ns: int  # since 1970, claimed by the client
     creator: bytes  # msp.SerializedIdentity
     nonce: bytes
     chaincode: str
@@ -34,45 +45,164 @@ class Transaction:
     response: Response  # .status, .message, .payload
     event: ChaincodeEvent | None
     endorsements: tuple[Endorsement, ...]
-    proposal_hash: bytes  # as the endorsers signed it
-    proposal_bytes_hash: bytes  # of the bytes that are here
-    response_payload: bytes  # what the endorsers signed, together with their own identity
+    proposal_hash: bytes  # the one that the endorsers signed
+    proposal_hash_here: bytes  # the one of the bytes at hand
+    response_payload: bytes  # what the endorsers signed, each together with its own identity
     payload: bytes  # what the creator signed
     signature: bytes | None  # None: endorsed, never submitted
 
     @property
     def reads(self) -> Mapping[str, Version | None]:
-        """The read set of the transaction's own chaincode: key to version (`block_num`, `tx_num`)."""
-        raise NotImplementedError
+        """The read set of the transaction's own chaincode: key to version (`block_num`, `tx_num`), None if absent."""
+        return self._own.reads
 
     @property
     def writes(self) -> Mapping[str, bytes | None]:
-        """The write set of the transaction's own chaincode."""
-        raise NotImplementedError
+        """The write set of the transaction's own chaincode: key to value, None if deleted."""
+        return self._own.writes
+
+    @property
+    def _own(self) -> NamespaceSet:
+        return self.namespaces.get(self.chaincode, NamespaceSet())
 
 
 def read_transaction(envelope: bytes) -> Transaction:
     """Read a submitted transaction from its `common.Envelope`."""
-    raise NotImplementedError
+    read = messages.Envelope.read(envelope)
+    return _read(read.payload, signature=read.signature)
 
 
 def read_endorsed(payload: bytes) -> Transaction:
     """Read an endorsed, never submitted transaction from its `common.Payload`."""
-    raise NotImplementedError
+    return _read(payload, signature=None)
 
 
 def check_transaction_id(transaction: Transaction) -> None:
     """Check that the id is the hex SHA-256 of nonce ‖ creator."""
-    raise NotImplementedError
+    if transaction.tx_id != hashlib.sha256(transaction.nonce + transaction.creator).hexdigest():
+        raise TransactionError(f"{transaction.tx_id}: the id is not the hash of nonce and creator")
 
 
 def check_creator(transaction: Transaction, *, membership: Membership) -> Identity:
     """Check the creator's certificate and, if submitted, its signature over the payload; return who it is."""
-    raise NotImplementedError
+    creator = membership.identity(transaction.creator)
+    if transaction.signature is not None:
+        creator.verify(transaction.signature, message=transaction.payload)
+    return creator
 
 
 def check_endorsements(
     transaction: Transaction, *, config: ChannelConfig, policy: str, organisations: Collection[str] | None = None
 ) -> tuple[Identity, ...]:
-    """Check proposal hash, every endorsement and the policy; return the endorsers, each once."""
-    raise NotImplementedError
+    """Check proposal hash, every endorsement and the policy; return the endorsers.
+
+    `policy` is a path such as `/Channel/Application/Endorsement`; only `organisations` count when given.
+    """
+    if transaction.channel_id != config.channel_id:
+        raise TransactionError(f"{transaction.tx_id}: it belongs to another channel, {transaction.channel_id!r}")
+    if transaction.proposal_hash != transaction.proposal_hash_here:
+        raise TransactionError(f"{transaction.tx_id}: the endorsers answered another proposal")
+    endorsers = tuple(_endorser(transaction, each, membership=config.membership) for each in transaction.endorsements)
+    if len(set(endorsers)) != len(endorsers):
+        raise SignatureError(f"{transaction.tx_id}: an endorser has signed twice")
+    check_policy(config.group, path=policy, identities=endorsers, organisations=organisations)
+    return endorsers
+
+
+def _endorser(transaction: Transaction, endorsement: Endorsement, *, membership: Membership) -> Identity:
+    endorser = membership.identity(endorsement.endorser)
+    endorser.verify(endorsement.signature, message=transaction.response_payload + endorsement.endorser)
+    return endorser
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def _read(payload: bytes, *, signature: bytes | None) -> Transaction:
+    read = messages.Payload.read(payload)
+    header = _present(read.header, "a header")
+    channel_header = messages.ChannelHeader.read(header.channel_header)
+    signature_header = messages.SignatureHeader.read(header.signature_header)
+    if channel_header.type != HEADER_TYPE_ENDORSER_TRANSACTION or channel_header.epoch != 0:
+        raise TransactionError("no endorser transaction of epoch 0")
+    action = _read_action(read.data, signature_header=header.signature_header)
+    endorsed = _present(action.action, "endorsements")
+    answer = messages.ProposalResponsePayload.read(endorsed.proposal_response_payload)
+    result = messages.ChaincodeAction.read(answer.extension)
+    chaincode, args = _read_invocation(action.chaincode_proposal_payload)
+    _require_one_chaincode(chaincode, channel_header=channel_header, result=result)
+    return Transaction(
+        channel_id=channel_header.channel_id,
+        tx_id=channel_header.tx_id,
+        timestamp_ns=_read_timestamp(channel_header.timestamp),
+        creator=signature_header.creator,
+        nonce=signature_header.nonce,
+        chaincode=chaincode,
+        args=args,
+        namespaces=read_namespaces(result.results),
+        response=_read_response(result.response),
+        event=_read_event(result.events, chaincode=chaincode, tx_id=channel_header.tx_id),
+        endorsements=endorsed.endorsements,
+        proposal_hash=answer.proposal_hash,
+        proposal_hash_here=hashlib.sha256(
+            header.channel_header + header.signature_header + action.chaincode_proposal_payload
+        ).digest(),
+        response_payload=endorsed.proposal_response_payload,
+        payload=payload,
+        signature=signature,
+    )
+
+
+def _present(part: T | None, name: str) -> T:
+    if part is None:
+        raise TransactionError(f"a transaction without {name}")
+    return part
+
+
+def _read_action(data: bytes, *, signature_header: bytes) -> messages.ChaincodeActionPayload:
+    actions = messages.Transaction.read(data).actions
+    if len(actions) != 1:
+        raise TransactionError("a transaction has exactly one action")
+    if actions[0].header != signature_header:
+        raise TransactionError("the action has another signature header than the transaction")
+    return messages.ChaincodeActionPayload.read(actions[0].payload)
+
+
+def _read_invocation(proposal_payload: bytes) -> tuple[str, tuple[bytes, ...]]:
+    proposal = messages.ChaincodeProposalPayload.read(proposal_payload)
+    if proposal.TransientMap:
+        raise TransactionError("transient data were left in the transaction")
+    spec = _present(messages.ChaincodeInvocationSpec.read(proposal.input).chaincode_spec, "an invocation")
+    return _present(spec.chaincode_id, "a chaincode").name, _present(spec.input, "arguments").args
+
+
+def _require_one_chaincode(
+    name: str, *, channel_header: messages.ChannelHeader, result: messages.ChaincodeAction
+) -> None:
+    extension = messages.ChaincodeHeaderExtension.read(channel_header.extension)
+    named = (_present(extension.chaincode_id, "a chaincode").name, _present(result.chaincode_id, "a chaincode").name)
+    if not name or named != (name, name):
+        raise TransactionError("header, invocation and answer do not name the same chaincode")
+
+
+def _read_timestamp(timestamp: messages.Timestamp | None) -> int:
+    claimed = _present(timestamp, "a timestamp")
+    if not 0 <= claimed.nanos < _SECOND_NS:
+        raise TransactionError("a timestamp whose nanoseconds are no part of a second")
+    return claimed.seconds * _SECOND_NS + claimed.nanos
+
+
+def _read_response(response: Response | None) -> Response:
+    answer = _present(response, "an answer")
+    if not _FIRST_SUCCESS <= answer.status < _FIRST_FAILURE:
+        raise TransactionError(f"the contract answered {answer.status}, which nobody endorses")
+    return answer
+
+
+def _read_event(data: bytes, *, chaincode: str, tx_id: str) -> ChaincodeEvent | None:
+    if not data:
+        return None
+    event = ChaincodeEvent.read(data)
+    if (event.chaincode_id, event.tx_id) != (chaincode, tx_id):
+        raise TransactionError("the event names another chaincode or transaction")
+    return event
