@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from wayproof.log import (
     Checkpoint,
     LogTree,
