@@ -4,6 +4,9 @@ WayproofError
 ├── LedgerError            the ledger could not be asked, or its answer is not known
 │   └── OutcomeUnknown     a transaction may or may not be committed: ask, do not send another
 ├── ContractRefusal        the contract said no, with its own code
+├── log.errors.LogError    the log was asked for something that it is not
+│   ├── TileError          a tile is missing or damaged
+│   └── CheckpointError    a checkpoint is not one that this key signed
 └── EvidenceError          evidence cannot be made from what is there
 """
 

@@ -19,7 +19,7 @@ from wayproof.errors import ContractRefusal, LedgerError, OutcomeUnknown
 from wayproof_contract import canonical
 
 CONFLICT_ATTEMPTS = 5
-READ_RECORDS_LIMIT = 200
+READ_RECORDS_LIMIT = 1000
 
 Json = Mapping[str, object]
 
