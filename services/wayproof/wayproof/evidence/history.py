@@ -6,13 +6,14 @@ history is rebuilt from blocks, from the genesis block on, and never edited.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from wayproof.errors import EvidenceError
 from wayproof_contract import canonical
 from wayproof_verifier.fabric.messages import Block, ChannelHeader, Envelope, Payload
 from wayproof_verifier.fabric.transaction import read_transaction
 
-Record = dict[str, object]
+Record = dict[str, Any]
 Version = tuple[int, int]
 """`(block number, index in the block)`: where a transaction stands in the ledger's order."""
 
@@ -26,6 +27,7 @@ VALID = 0
 class Written:
     """One valid write of a key."""
 
+    key: str
     version: Version
     tx_id: str
     value: bytes
@@ -76,7 +78,7 @@ class LedgerHistory:
         self._envelopes[transaction.tx_id] = (version, envelope)
         for key, value in transaction.writes.items():
             if value is not None:
-                self._writes.setdefault(key, []).append(Written(version, transaction.tx_id, value))
+                self._writes.setdefault(key, []).append(Written(key, version, transaction.tx_id, value))
 
     def latest(self, key: str) -> Written:
         """Return the last write of a key. Raises EvidenceError if there is none."""
