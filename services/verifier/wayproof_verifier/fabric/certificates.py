@@ -7,7 +7,9 @@ validation), and Go's default key usage serverAuth where a certificate restricts
 
 import base64
 import hashlib
+import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -16,6 +18,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from wayproof_verifier.errors import EncodingError, IdentityError
@@ -46,7 +49,7 @@ class Certificate:
     """
 
     tbs_hash: bytes  # SHA-256 of the signed part
-    x509: x509.Certificate = field(compare=False)
+    parsed: x509.Certificate = field(compare=False)
     der: bytes = field(compare=False)
     public_key: CertificatePublicKeyTypes = field(compare=False)
     units: tuple[str, ...] = field(compare=False)  # organisational units of the subject
@@ -72,10 +75,8 @@ def read_pem(pem: bytes) -> Certificate:
 
 def read_any_pem(pem: bytes) -> Certificate:
     """Read the first certificate of a PEM file as an administrator wrote it: for bytes that a configuration covers."""
-    try:
+    with _refusing("a certificate that is not PEM"):
         der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
-    except _MALFORMED as error:
-        raise EncodingError("a certificate that is not PEM") from error
     return read_der(der)
 
 
@@ -88,10 +89,19 @@ def to_pem(der: bytes) -> bytes:
 
 def read_der(der: bytes) -> Certificate:
     """Read a certificate; raise `EncodingError` if it is malformed or needs what we do not understand."""
-    try:
+    with _refusing("a malformed certificate"):
         return _facts(x509.load_der_x509_certificate(der), der)
-    except _MALFORMED as error:
-        raise EncodingError("a malformed certificate") from error
+
+
+@contextmanager
+def _refusing(reason: str) -> Iterator[None]:
+    """Turn what the library raises, and what it only warns of (a serial number of 0, say), into a refusal."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", CryptographyDeprecationWarning)
+            yield
+    except (*_MALFORMED, CryptographyDeprecationWarning) as error:
+        raise EncodingError(reason) from error
 
 
 def _facts(certificate: x509.Certificate, der: bytes) -> Certificate:
@@ -106,7 +116,7 @@ def _facts(certificate: x509.Certificate, der: bytes) -> Certificate:
     units = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
     return Certificate(
         tbs_hash=hashlib.sha256(certificate.tbs_certificate_bytes).digest(),
-        x509=certificate,
+        parsed=certificate,
         der=der,
         public_key=certificate.public_key(),
         units=tuple(str(unit.value) for unit in units),
@@ -186,7 +196,7 @@ def _extends(chain: tuple[Certificate, ...], issuer: Certificate) -> bool:
 def issued_by(certificate: Certificate, issuer: Certificate) -> bool:
     """Tell whether names fit and the issuer's key has signed the certificate."""
     try:
-        certificate.x509.verify_directly_issued_by(issuer.x509)
+        certificate.parsed.verify_directly_issued_by(issuer.parsed)
     except (*_MALFORMED, InvalidSignature):
         return False
     return True

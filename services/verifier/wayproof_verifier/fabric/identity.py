@@ -110,10 +110,10 @@ class Msp:
     def _require_not_revoked(self, certificate: Certificate, *, issuer: Certificate) -> None:
         """Look for the serial number in the lists that name the issuer's key; Fabric ignores lists it did not sign."""
         for authority_key, revocations in self._revocations:
-            listed = revocations.get_revoked_certificate_by_serial_number(certificate.x509.serial_number)
+            listed = revocations.get_revoked_certificate_by_serial_number(certificate.parsed.serial_number)
             if listed is None or authority_key != issuer.subject_key:
                 continue
-            if revocations.is_signature_valid(issuer.x509.public_key()):  # type: ignore[arg-type]
+            if revocations.is_signature_valid(issuer.parsed.public_key()):  # type: ignore[arg-type]
                 raise IdentityError("the certificate is revoked")
 
     def _require_units(self, certificate: Certificate, *, issuer: Certificate) -> None:
