@@ -49,13 +49,13 @@ def _position(value: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON hol
     checked: dict[str, Any] = _POSITION(value)
     before_all = (checked["boot"], checked["sequence"]) == (0, 0)
     if before_all != (checked["hash"] == NOTHING_YET) or (checked["boot"] == 0) != (checked["sequence"] == 0):
-        raise ContractError("malformed_argument", "before the first message: boot 0, sequence 0, hash of zeros; else none")
+        raise ContractError(
+            "malformed_argument", "before the first message: boot 0, sequence 0, hash of zeros; else none"
+        )
     return checked
 
 
-_POSITION = members(
-    {"device_id": IDENTIFIER, "stream": STREAM, "boot": integer(), "sequence": integer(), "hash": HASH}
-)
+_POSITION = members({"device_id": IDENTIFIER, "stream": STREAM, "boot": integer(), "sequence": integer(), "hash": HASH})
 POSITION: Shape = _position
 ANCHOR = members({"log_id": IDENTIFIER, "epoch": EPOCH, "counter": COUNTER})
 LATEST = members(
@@ -69,9 +69,7 @@ LATEST = members(
         "observed_at_ms": INSTANT,
     }
 )
-CONDITION = members(
-    {"positions": items(POSITION), "anchors": items(ANCHOR), "latest": items(LATEST), "remark": REMARK}
-)
+CONDITION = members({"positions": items(POSITION), "anchors": items(ANCHOR), "latest": items(LATEST), "remark": REMARK})
 
 
 def _limit(value: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -85,16 +83,16 @@ def _limit(value: Any) -> dict[str, Any]:  # noqa: ANN401
 
 _LIMIT = members({"name": MEASUREMENT, "unit": UNIT, "scale": SCALE}, {"low": QUANTITY, "high": QUANTITY})
 
-PARTY = members(
-    {"role": choice("consignor", "carrier", "consignee", "auditor"), "msp_id": MSP_ID, "party_gln": GLN}
-)
+PARTY = members({"role": choice("consignor", "carrier", "consignee", "auditor"), "msp_id": MSP_ID, "party_gln": GLN})
 LANE = members(
-    {"origin_gln": GLN, "destination_gln": GLN, "mode": choice("road", "rail", "sea", "air", "inland_waterway", "multimodal")}
+    {
+        "origin_gln": GLN,
+        "destination_gln": GLN,
+        "mode": choice("road", "rail", "sea", "air", "inland_waterway", "multimodal"),
+    }
 )
 CONTENT = members({"gtin": gs1(identifiers.gtin), "lot": gs1(identifiers.lot)})
-UNIT_LOAD = members(
-    {"sscc": gs1(identifiers.sscc), "contents": items(CONTENT), "assets": items(gs1(identifiers.grai))}
-)
+UNIT_LOAD = members({"sscc": gs1(identifiers.sscc), "contents": items(CONTENT), "assets": items(gs1(identifiers.grai))})
 PEAK = members({"value": QUANTITY, "scale": SCALE, "unit": UNIT})
 CHECKPOINT_KEY = public_key(ED25519_PREFIX)
 RECEIPT_KEY = public_key(ED25519_PREFIX, P256_PREFIX)
@@ -176,6 +174,7 @@ ARGUMENTS: MappingProxyType[str, Shape] = MappingProxyType(
         "record_erasure": members(
             {
                 **_ANCHOR_NAME,
+                "counter": COUNTER,
                 "index": COUNTER,
                 "position": POSITION,
                 "previous_hash": HASH,

@@ -93,7 +93,9 @@ def record_erasure(session: Session, argument: Record) -> Record:
     device = session.read(device_key(argument["position"]["device_id"]))
     if device["home_log"] != argument["log_id"]:
         raise ContractError("wrong_position", f"this device's home log is {device['home_log']}")
-    _require_anchored(session, argument)
+    anchor = resolved_anchor(session, {name: argument[name] for name in ("log_id", "epoch", "counter")})
+    if argument["index"] >= anchor["size"]:
+        raise ContractError("not_anchored", f"this anchor ends at index {anchor['size']}; name one above the message")
     erasure = {
         **argument,
         "v": 1,
@@ -143,15 +145,6 @@ def _require_consistency(last: Mapping[str, Any], argument: Mapping[str, Any]) -
             "inconsistent_log",
             f"nothing proves that the log of size {last['size']} is a prefix of this one; a log is never rewritten",
         )
-
-
-def _require_anchored(session: Session, argument: Mapping[str, Any]) -> None:
-    """Raise unless the erased index lies under an anchored head: only what is proven can be shown as erased."""
-    last = session.read(anchor_head_key(argument["log_id"]))
-    if argument["epoch"] == last["epoch"] and argument["index"] >= last["size"]:
-        raise ContractError("not_anchored", f"the anchored log ends at index {last['size']}; anchor it first")
-    if argument["epoch"] > last["epoch"]:
-        raise ContractError("wrong_epoch", f"log {argument['log_id']} is in epoch {last['epoch']}")
 
 
 def _open_epoch(session: Session, log_id: str, *, epoch: int) -> None:
