@@ -45,15 +45,10 @@ class Ledger:
         when it certainly is not.
         """
         encoded = canonical.encode(dict(argument))
-        for attempt in range(1, CONFLICT_ATTEMPTS + 1):
-            try:
-                return _object(await self.contract.submit(name, encoded))
-            except CommitError as error:
-                if not error.is_retryable or attempt == CONFLICT_ATTEMPTS:
-                    raise _ours(error, what=f"transaction {name}") from error
-            except FabricError as error:
-                raise _ours(error, what=f"transaction {name}") from error
-        raise AssertionError("unreachable")
+        try:
+            return _object(await self.contract.submit(name, encoded, attempts=CONFLICT_ATTEMPTS))
+        except FabricError as error:
+            raise _ours(error, what=f"transaction {name}") from error
 
     async def endorsed_records(self, keys: Iterable[str]) -> list[bytes]:
         """Return endorsed state for these keys: one `common.Payload` for every page of keys.

@@ -1,1 +1,1 @@
-"""Evidence, what leaves the platform: `plan` says what a file needs, `assemble` writes it, `collect` asks the ledger."""
+"""Evidence, what leaves the platform: `plan` says what a file needs, `assemble` writes it, `collect` asks."""
