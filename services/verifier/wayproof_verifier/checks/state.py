@@ -61,7 +61,7 @@ def read_records(states: Sequence[tuple[str, Transaction]]) -> dict[str, Record]
         try:
             for record in _records(state):
                 if record.key <= previous:
-                    raise EncodingError(f"keys do not ascend: {record.key} after {previous}")  # noqa: TRY301
+                    raise EncodingError(f"keys do not ascend: {record.key} after {previous}")
                 previous = record.key
                 records[record.key] = record
         except (VerificationError, canonical.CanonicalError) as error:

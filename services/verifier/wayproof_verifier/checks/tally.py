@@ -29,7 +29,7 @@ class Tally:
         self.findings: list[Finding] = []
 
     def run(self, name: str, outcomes: Iterable[Outcome], *, needs: Iterable[str] = ()) -> bool:
-        """Run a check to its end: collect what it yields. An error it raises is its problem. Tells whether it passed."""
+        """Run a check to its end and tell whether it passed. An error that it raises is its problem."""
         if self.ready(name, needs=needs):
             try:
                 for outcome in outcomes:

@@ -109,9 +109,7 @@ def _check_author(record: Record, *, identity: Identity | None) -> Iterator[Prob
         yield Problem(f"it says {organisation}, but a member of {identity.msp_id} made it", record.key)
 
 
-def check_coverage(
-    carried: Sequence[Carried], *, versions: Mapping[str, LedgerVersion]
-) -> Iterator[Problem]:
+def check_coverage(carried: Sequence[Carried], *, versions: Mapping[str, LedgerVersion]) -> Iterator[Problem]:
     """Nothing is left over: every transaction is named by a record, and they stand in ledger order."""
     previous: LedgerVersion = (-1, -1)
     for item in carried:
