@@ -38,7 +38,7 @@ def apply(head: Mapping[str, Any] | None, event: Mapping[str, Any]) -> Record:
             return stamped({**head, "keys": [*_ended(head, event), _key(event)]}, event)
         case "device_revoked", Mapping():
             return stamped({**head, "status": "revoked", "keys": _ended(head, event)}, event)
-    raise ContractError("internal_error", f"{event['kind']} cannot follow here")
+    raise ContractError("wrong_event", f"{event['kind']} cannot follow here")
 
 
 def _key(event: Mapping[str, Any]) -> Record:

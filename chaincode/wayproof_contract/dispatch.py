@@ -11,6 +11,8 @@ from wayproof_contract.session import Record, Session
 from wayproof_contract.state import WorldState
 
 OK = 200
+MAX_MESSAGE = 500
+"""Characters of a refusal; what it quotes of the argument may be longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def invoke(transaction: Transaction, *, state: WorldState) -> Answer:
     try:
         return Answer(OK, payload=canonical.encode(_run(transaction, state=state)))
     except ContractError as error:
-        refusal = canonical.encode({"code": error.code, "message": error.message})
+        refusal = canonical.encode({"code": error.code, "message": error.message[:MAX_MESSAGE]})
         return Answer(error.status, message=refusal.decode())
 
 
@@ -49,6 +51,8 @@ def _run(transaction: Transaction, *, state: WorldState) -> Record:
     argument = ARGUMENTS[transaction.function](_decode(transaction.argument))
     if entry.role is not None:
         transaction.caller.require_role(entry.role)
+    if not 0 <= transaction.tx_timestamp_ms <= canonical.MAX_INTEGER:
+        raise ContractError("malformed_argument", "the proposal's timestamp is before 1970 or beyond 2^53 ms")
     session = Session(state, transaction.caller, transaction.tx_id, transaction.tx_timestamp_ms)
     return entry.run(session, argument)
 

@@ -11,7 +11,6 @@ STATUS_OF = MappingProxyType(
     {
         "malformed_argument": MALFORMED,
         "unknown_transaction": MALFORMED,
-        "unsupported_version": MALFORMED,
         "invalid_gs1_key": MALFORMED,
         "missing_role": FORBIDDEN,
         "other_organisation": FORBIDDEN,
@@ -37,7 +36,8 @@ STATUS_OF = MappingProxyType(
         "offer_pending": CONFLICT,
         "no_offer": CONFLICT,
         "excursion_resolved": CONFLICT,
-        "internal_error": 500,
+        "wrong_event": CONFLICT,
+        "unsupported_version": CONFLICT,
     }
 )
 """Every code and its status. Codes are stable: programs and people act on them."""

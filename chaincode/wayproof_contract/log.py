@@ -37,7 +37,7 @@ def apply(head: Mapping[str, Any] | None, event: Mapping[str, Any]) -> Record:
             return stamped({**head, **event["next"], "epoch": head["epoch"] + 1}, event)
         case "log_retired", Mapping():
             return stamped({**head, "status": "retired"}, event)
-    raise ContractError("internal_error", f"{event['kind']} cannot follow here")
+    raise ContractError("wrong_event", f"{event['kind']} cannot follow here")
 
 
 def register_log(session: Session, argument: Record) -> Record:
@@ -67,18 +67,7 @@ def anchor_log(session: Session, argument: Record) -> Record:
     if argument["counter"] != last["counter"] + 1:
         raise ContractError("wrong_counter", f"the next anchor has counter {last['counter'] + 1}; ask for the head")
     _require_consistency(last, argument)
-    anchor = {
-        "v": 1,
-        "log_id": argument["log_id"],
-        "epoch": argument["epoch"],
-        "counter": argument["counter"],
-        "size": argument["size"],
-        "root": argument["root"],
-        "organisation": session.caller.msp_id,
-        "submitter": session.caller.submitter,
-        "tx_id": session.tx_id,
-        "tx_timestamp_ms": session.tx_timestamp_ms,
-    }
+    anchor = session.signed({name: argument[name] for name in ("log_id", "epoch", "counter", "size", "root")})
     session.write(anchor_key(argument["log_id"], argument["epoch"], argument["counter"]), anchor)
     session.write(anchor_head_key(argument["log_id"]), anchor)
     return anchor
@@ -96,14 +85,7 @@ def record_erasure(session: Session, argument: Record) -> Record:
     anchor = resolved_anchor(session, {name: argument[name] for name in ("log_id", "epoch", "counter")})
     if argument["index"] >= anchor["size"]:
         raise ContractError("not_anchored", f"this anchor ends at index {anchor['size']}; name one above the message")
-    erasure = {
-        **argument,
-        "v": 1,
-        "organisation": session.caller.msp_id,
-        "submitter": session.caller.submitter,
-        "tx_id": session.tx_id,
-        "tx_timestamp_ms": session.tx_timestamp_ms,
-    }
+    erasure = session.signed(argument)
     session.write(key, erasure)
     return erasure
 
@@ -119,12 +101,18 @@ def own_open_log(session: Session, log_id: str) -> Record:
 
 def resolved_anchor(session: Session, reference: Record) -> Record:
     """Return an anchor reference with its size. Reads an immutable record, so no later anchor can conflict."""
-    if reference["counter"] == 0:
+    if reference["counter"] == 0 and _was_opened(session, reference["log_id"], epoch=reference["epoch"]):
         return {**reference, "size": 0}
     anchor = session.find(anchor_key(reference["log_id"], reference["epoch"], reference["counter"]))
     if anchor is None:
         raise ContractError("wrong_anchor", f"log {reference['log_id']} has no such anchor; name one that is committed")
     return {**reference, "size": anchor["size"]}
+
+
+def _was_opened(session: Session, log_id: str, *, epoch: int) -> bool:
+    """Tell whether an epoch was ever opened: every event of a log but a final retirement opens the one of its number."""
+    event = session.find(log_event_key(log_id, epoch))
+    return event is not None and (event["kind"] == "log_registered" or "next" in event)
 
 
 def _require_epoch(log: Mapping[str, Any], epoch: int) -> None:

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 
-from wayproof_contract import canonical
 from wayproof_contract.errors import ContractError
-from wayproof_contract.session import Record, Session
+from wayproof_contract.session import Record, Session, decode_record
 from wayproof_contract.state import (
     MAX_PAGE,
     anchor_head_key,
@@ -84,7 +83,7 @@ def list_anchors(session: Session, argument: Record) -> Record:
     start = anchor_key(log_id, epoch, argument.get("start", 1))
     _, end = children(f"anchor/{log_id}/{epoch:06d}")
     pairs, more = session.state.page(start, end, size=argument.get("limit", MAX_PAGE), bookmark="")
-    records = [canonical.decode_object(value) for _, value in pairs]
+    records = [decode_record(value) for _, value in pairs]
     return _items(records, bookmark=str(records[-1]["counter"] + 1) if more else "")
 
 
@@ -134,8 +133,11 @@ def _history(session: Session, argument: Record, *, last: int, key: Callable[[in
 def _page(session: Session, argument: Record, *, prefix: str) -> Record:
     start, end = children(prefix)
     size, bookmark = argument.get("limit", MAX_PAGE), argument.get("bookmark", "")
+    # A bookmark is where the ledger goes on reading: one from elsewhere would show what lies there.
+    if bookmark and not start <= bookmark < end:
+        raise ContractError("malformed_argument", "bookmark: go on with the one that the page before gave")
     pairs, more = session.state.page(start, end, size=size, bookmark=bookmark)
-    return _items([canonical.decode_object(value) for _, value in pairs], bookmark=more)
+    return _items([decode_record(value) for _, value in pairs], bookmark=more)
 
 
 def _items(records: list[Record], *, bookmark: str) -> Record:

@@ -34,7 +34,7 @@ class Session:
     def find(self, key: str) -> Record | None:
         """Return the record at a key, None if there is none."""
         value = self.state.get(key)
-        return None if value is None else canonical.decode_object(value)
+        return None if value is None else decode_record(value)
 
     def read(self, key: str) -> Record:
         """Return the record at a key. Raises `not_found`."""
@@ -49,8 +49,19 @@ class Session:
             raise ContractError("already_exists", f"{key} is there already; choose another name")
 
     def write(self, key: str, record: Mapping[str, Any]) -> None:
-        """Write a record that is not made of events."""
-        self.state.put(key, canonical.encode({"v": RECORD_VERSION, **record}))
+        """Write a record."""
+        self.state.put(key, canonical.encode({**record, "v": RECORD_VERSION}))
+
+    def signed(self, members: Mapping[str, Any]) -> Record:
+        """Return a record of these members that also says who made it, and in which transaction."""
+        return {
+            **members,
+            "v": RECORD_VERSION,
+            "organisation": self.caller.msp_id,
+            "submitter": self.caller.submitter,
+            "tx_id": self.tx_id,
+            "tx_timestamp_ms": self.tx_timestamp_ms,
+        }
 
     def append(
         self,
@@ -63,20 +74,20 @@ class Session:
         event_key: Callable[[int], str],
     ) -> Record:
         """Append an event to an aggregate: the event under a key of its own, and the head that it leads to."""
-        event = {
-            **members,
-            "v": RECORD_VERSION,
-            "kind": kind,
-            "version": 1 if head is None else head["version"] + 1,
-            "organisation": self.caller.msp_id,
-            "submitter": self.caller.submitter,
-            "tx_id": self.tx_id,
-            "tx_timestamp_ms": self.tx_timestamp_ms,
-        }
+        version = 1 if head is None else head["version"] + 1
+        event = self.signed({**members, "kind": kind, "version": version})
         changed = fold(head, event)
-        self.state.put(event_key(event["version"]), canonical.encode(event))
-        self.state.put(head_key, canonical.encode(changed))
+        self.write(event_key(version), event)
+        self.write(head_key, changed)
         return changed
+
+
+def decode_record(value: bytes) -> Record:
+    """Return the record that a committed value holds. Raises `unsupported_version`."""
+    record = canonical.decode_object(value)
+    if record.get("v") != RECORD_VERSION:
+        raise ContractError("unsupported_version", "a newer contract wrote this record; this peer needs that version")
+    return record
 
 
 def stamped(head: Mapping[str, Any], event: Mapping[str, Any]) -> Record:

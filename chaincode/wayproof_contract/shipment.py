@@ -14,16 +14,16 @@ Event = Mapping[str, Any]
 def apply(head: Head | None, event: Event) -> Record:
     """Return the shipment after an event.
 
-    `attachments` and `excursions` are lists in the order of their events; an attachment has an `end` position once it
-    is over, an excursion a `resolution`.
+    `attachments` and `excursions` are lists in the order of their events. An attachment has the position `handed_over`
+    named by the last acceptance of custody, and an `end` once it is over; an excursion has a `resolution`.
     """
     if head is None:
         if event["kind"] != "shipment_created":
-            raise ContractError("internal_error", f"{event['kind']} cannot come first")
+            raise ContractError("wrong_event", f"{event['kind']} cannot come first")
         return stamped(_created(event), event)
     change = _CHANGES.get(event["kind"])
     if change is None:
-        raise ContractError("internal_error", f"{event['kind']} cannot follow here")
+        raise ContractError("wrong_event", f"{event['kind']} cannot follow here")
     return stamped(change(head, event), event)
 
 
@@ -98,7 +98,18 @@ def _offered(head: Head, event: Event) -> Record:
 
 
 def _accepted(head: Head, event: Event) -> Record:
-    return {**_without_offer(head), "custodian": event["organisation"], "custodian_since": event["version"]}
+    changed: Record = {
+        **_without_offer(head),
+        "custodian": event["organisation"],
+        "custodian_since": event["version"],
+    }
+    for position in event["condition"]["positions"]:
+        changed = _hand_over(changed, position)
+    return changed
+
+
+def _hand_over(head: Head, position: Record) -> Record:
+    return _change_attachment(head, position, lambda attachment: {**attachment, "handed_over": position})
 
 
 def _rejected(head: Head, _event: Event) -> Record:

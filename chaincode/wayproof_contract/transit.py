@@ -33,8 +33,8 @@ def attach_device(session: Session, argument: Record) -> Record:
     if any(stream_of(item["start"]) == stream_of(position) for item in current_attachments(head)):
         raise ContractError("already_attached", f"{_name(position)} is attached already")
     for earlier in head["attachments"]:
-        if stream_of(earlier["start"]) == stream_of(position) and order_of(position) < order_of(earlier["end"]):
-            raise ContractError("wrong_position", f"{_name(position)} was attached up to a later message than this")
+        if stream_of(earlier["start"]) == stream_of(position):
+            _require_not_before(position, bound=earlier["end"])
     _require_home(device, anchor)
     return append(session, "device_attached", {**argument, "anchor": resolved_anchor(session, anchor)}, head=head)
 
@@ -45,15 +45,15 @@ def detach_device(session: Session, argument: Record) -> Record:
     require_party(session, head)
     position = argument["position"]
     attachment = _attachment(head, position)
-    _require_not_before(position, attachment)
+    _require_not_before(position, bound=_reached(attachment))
     _require_home(session.read(device_key(position["device_id"])), argument["anchor"])
     event = {**argument, "anchor": resolved_anchor(session, argument["anchor"])}
     if _may_detach(session, head, attachment, position=position):
         return append(session, "device_detached", event, head=head)
-    if "detach_request" in attachment:
+    if attachment.get("detach_request", {}).get("position") == position:
+        counterparty = _counterparty(head, attachment)
         raise ContractError(
-            "detach_needs_counterparty",
-            f"it is asked for already; {_counterparty(head, attachment)} agrees by naming the same position",
+            "detach_needs_counterparty", f"asked for already; now {counterparty} names the same position"
         )
     return append(session, "detach_requested", event, head=head)
 
@@ -146,7 +146,7 @@ def with_condition(session: Session, head: Record, argument: Record) -> Record:
     if [stream_of(position) for position in positions] != [stream_of(item["start"]) for item in attachments]:
         raise ContractError("wrong_position", "the condition has one position for each attached stream, in their order")
     for position, attachment in zip(positions, attachments, strict=True):
-        _require_not_before(position, attachment)
+        _require_not_before(position, bound=_reached(attachment))
     logs = [attachment["anchor"]["log_id"] for attachment in attachments]
     anchors = condition["anchors"]
     if [anchor["log_id"] for anchor in anchors] != sorted(dict.fromkeys(logs)):
@@ -190,11 +190,19 @@ def _require_home(device: Record, anchor: Record) -> None:
         raise ContractError("wrong_anchor", f"name an anchor of the device's home log, {device['home_log']}")
 
 
-def _require_not_before(position: Record, attachment: Record) -> None:
-    """Raise if a position lies before its interval, or at its start with another hash."""
-    start = attachment["start"]
-    if order_of(position) < order_of(start) or (order_of(position) == order_of(start) and position != start):
-        raise ContractError("wrong_position", f"{_name(position)} was attached at a later message than this")
+def _require_not_before(position: Record, *, bound: Record) -> None:
+    """Raise if a position lies before another one of its stream, or at the same place with another hash."""
+    if order_of(position) < order_of(bound) or (order_of(position) == order_of(bound) and position != bound):
+        boot, sequence = order_of(bound)
+        raise ContractError(
+            "wrong_position", f"{_name(position)} has reached message {sequence} of boot {boot} already"
+        )
+
+
+def _reached(attachment: Record) -> Record:
+    """Return how far an interval certainly goes: what was handed over cannot be left out afterwards."""
+    reached: Record = attachment.get("handed_over", attachment["start"])
+    return reached
 
 
 def _attachment(head: Record, position: Record, *, ended: bool = False) -> Record:
@@ -215,17 +223,15 @@ def _may_detach(session: Session, head: Record, attachment: Record, *, position:
     request = attachment.get("detach_request")
     if request is None or request["position"] != position:
         return False
-    return bool(caller == _counterparty(head, attachment) and caller != request["organisation"])
+    return caller == _counterparty(head, attachment)
 
 
 def _counterparty(head: Record, attachment: Record) -> str:
     """Return who must agree: to whom custody is offered, else the consignee, else (it asked itself) the consignor."""
     requester = attachment["detach_request"]["organisation"]
-    offered = head.get("offer", {}).get("to")
-    for candidate in (offered, _party_with(head, "consignee"), _party_with(head, "consignor")):
-        if candidate is not None and candidate != requester:
-            return str(candidate)
-    raise ContractError("internal_error", "consignor and consignee are different organisations")
+    offered = [head["offer"]["to"]] if "offer" in head else []
+    candidates = [*offered, _party_with(head, "consignee"), _party_with(head, "consignor")]
+    return str(next(candidate for candidate in candidates if candidate != requester))
 
 
 def _party_with(head: Record, role: str) -> str:
