@@ -110,7 +110,7 @@ def resolved_anchor(session: Session, reference: Record) -> Record:
 
 
 def _was_opened(session: Session, log_id: str, *, epoch: int) -> bool:
-    """Tell whether an epoch was ever opened: every event of a log but a final retirement opens the one of its number."""
+    """Tell whether an epoch was ever opened: every event but a final retirement opens the one of its own number."""
     event = session.find(log_event_key(log_id, epoch))
     return event is not None and (event["kind"] == "log_registered" or "next" in event)
 

@@ -201,8 +201,8 @@ def _require_not_before(position: Record, *, bound: Record) -> None:
 
 def _reached(attachment: Record) -> Record:
     """Return how far an interval certainly goes: what was handed over cannot be left out afterwards."""
-    reached: Record = attachment.get("handed_over", attachment["start"])
-    return reached
+    handed_over: Record | None = attachment.get("handed_over")
+    return handed_over or attachment["start"]
 
 
 def _attachment(head: Record, position: Record, *, ended: bool = False) -> Record:
