@@ -1,5 +1,14 @@
-"""Identities: an organisation's certificate and the means to sign with its key."""
+"""Identities: an organisation's certificate authority, its certificates, and the means to sign with their keys."""
 
+from aiofabric.identity.authority import CertificateAuthority, IssuedIdentity, Role
 from aiofabric.identity.signing import Identity, Signer, low_s, private_key_signer
 
-__all__ = ["Identity", "Signer", "low_s", "private_key_signer"]
+__all__ = [
+    "CertificateAuthority",
+    "Identity",
+    "IssuedIdentity",
+    "Role",
+    "Signer",
+    "low_s",
+    "private_key_signer",
+]

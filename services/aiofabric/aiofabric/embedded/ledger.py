@@ -1,0 +1,281 @@
+"""The embedded ledger without any transport: what Fabric's Gateway does, as coroutines over the official messages."""
+
+import asyncio
+import datetime as dt
+import functools
+import logging
+import warnings
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from fabric_protos.common import common_pb2
+from fabric_protos.gateway import gateway_pb2
+from fabric_protos.peer import proposal_pb2, proposal_response_pb2
+from google.protobuf.message import DecodeError
+
+from aiofabric.chaincode import Response
+from aiofabric.embedded import proposal as proposals
+from aiofabric.embedded.channel import Channel
+from aiofabric.embedded.endorser import COLLECT_FAILED, ENDORSE_FAILED, Endorser, load_chaincode, load_peers
+from aiofabric.embedded.errors import Code, DevelopmentLedgerWarning, IdentityRefusedError, RequestRefusedError
+from aiofabric.embedded.events import EventFilter
+from aiofabric.embedded.genesis import MAX_MESSAGE_BYTES
+from aiofabric.embedded.ordering import Orderer
+from aiofabric.embedded.policy import READERS, WRITERS
+from aiofabric.embedded.proposal import Proposal, ProposalRefusedError
+from aiofabric.embedded.provision import load_identity
+from aiofabric.embedded.seek import Seek, SeekReader, position
+from aiofabric.embedded.storage import DirectoryLock
+from aiofabric.embedded.transaction import Candidate
+from aiofabric.errors import PeerDetail
+
+WARNING = (
+    "this is an embedded ledger: one machine holds the keys of all its organisations, so its endorsements and blocks prove "
+    "nothing between them. Use it to develop and to try things out"
+)
+WORKERS = 2
+
+Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
+
+
+class EmbeddedLedger:
+    """One channel with its peers, its orderer and its contracts, in this process.
+
+    Every method raises `RequestRefusedError` with the code that Fabric's Gateway answers in that situation. Signatures are
+    verified and contracts run on worker threads; blocks are written on one of their own.
+    """
+
+    def __init__(self, channel: Channel, *, endorser: Endorser, orderer: Orderer, lock: DirectoryLock) -> None:
+        self.channel = channel
+        self._endorser = endorser
+        self._orderer = orderer
+        self._lock = lock
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="aiofabric-worker")
+        self._seeks = SeekReader(channel.name, membership=channel.membership, policies=channel.policies)
+
+    @classmethod
+    async def open(cls, directory: Path) -> "EmbeddedLedger":
+        """Verify a directory's ledger from its first block to its last and open it.
+
+        Raises LedgerDamagedError, LedgerInUseError, ProvisionError, and whatever importing a contract raises. Warns with
+        `DevelopmentLedgerWarning`.
+        """
+        warnings.warn(WARNING, DevelopmentLedgerWarning, stacklevel=2)
+        logger.warning("%s: %s", directory, WARNING)
+        lock = DirectoryLock(directory)
+        try:
+            channel = await asyncio.to_thread(Channel.open, directory)
+            orderer_home = directory / "organisations" / channel.description.orderer / "orderer"
+            identity, sign = load_identity(orderer_home, msp_id=channel.description.orderer)
+            endorser = Endorser(
+                load_peers(directory, organisations=channel.description.organisations, membership=channel.membership),
+                chaincodes={name: load_chaincode(entry) for name, entry in channel.description.chaincodes.items()},
+                policies=channel.policies,
+                state=channel.chain.state,
+                lock=channel.chain.lock,
+            )
+        except BaseException:
+            lock.release()
+            raise
+        orderer = Orderer(channel.chain, identity=identity.serialized(), sign=sign)
+        return cls(channel, endorser=endorser, orderer=orderer, lock=lock)
+
+    @property
+    def height(self) -> int:
+        """The number of committed blocks."""
+        return self._orderer.height
+
+    async def close(self) -> None:
+        """Commit what was accepted, then give the directory up."""
+        await self._orderer.close()
+        self._workers.shutdown()
+        self.channel.chain.file.close()
+        self._lock.release()
+
+    async def evaluate(self, request: gateway_pb2.EvaluateRequest) -> proposal_response_pb2.Response:
+        """Run a query on one peer and return the chaincode's response."""
+        response = await self._on_worker(self._evaluate, request)
+        return proposal_response_pb2.Response(
+            status=response.status, message=response.message, payload=response.payload
+        )
+
+    def _evaluate(self, request: gateway_pb2.EvaluateRequest) -> Response:
+        proposal = self._parse(request.channel_id, request.transaction_id, request.proposed_transaction)
+        try:
+            caller = self._check(proposal)
+        except ProposalRefusedError as error:
+            message = f"evaluate call to endorser returned error: {error.message}"
+            raise RequestRefusedError(error.code, message=message, details=(self._detail(error.message),)) from error
+        return self._endorser.evaluate(proposal, organisations=request.target_organizations, caller=caller)
+
+    async def endorse(self, request: gateway_pb2.EndorseRequest) -> common_pb2.Envelope:
+        """Collect endorsements and return the transaction for its creator to sign."""
+        return await self._on_worker(self._endorse, request)
+
+    def _endorse(self, request: gateway_pb2.EndorseRequest) -> common_pb2.Envelope:
+        proposal = self._parse(request.channel_id, request.transaction_id, request.proposed_transaction)
+        organisations: Sequence[str] = request.endorsing_organizations
+        try:
+            caller = self._check(proposal)
+        except ProposalRefusedError as error:
+            unavailable = error.code is Code.UNAVAILABLE
+            message = COLLECT_FAILED if organisations else ENDORSE_FAILED
+            code = Code.UNAVAILABLE if unavailable else Code.ABORTED
+            raise RequestRefusedError(code, message=message, details=(self._detail(error.message),)) from error
+        return self._endorser.endorse(proposal, organisations=organisations, caller=caller)
+
+    async def submit(self, request: gateway_pb2.SubmitRequest) -> None:
+        """Take a signed transaction for ordering. Success means accepted, not committed."""
+        candidate = await self._on_worker(self._inspect, request)
+        self._orderer.accept(candidate)
+
+    def _inspect(self, request: gateway_pb2.SubmitRequest) -> Candidate:
+        envelope = request.prepared_transaction
+        if not request.HasField("prepared_transaction") or not envelope.payload:
+            raise RequestRefusedError(Code.INVALID_ARGUMENT, message="a prepared transaction is required")
+        if not envelope.signature:
+            raise RequestRefusedError(Code.INVALID_ARGUMENT, message="prepared transaction must be signed")
+        self._require_channel(request.channel_id)
+        serialized = envelope.SerializeToString()
+        status, info = self._broadcast_refusal(envelope, size=len(serialized))
+        if status:
+            message = f"received unsuccessful response from orderer: status={status}, info={info}"
+            raise RequestRefusedError(Code.ABORTED, message=message)
+        return self.channel.chain.inspector.inspect(serialized)
+
+    def _broadcast_refusal(self, envelope: common_pb2.Envelope, *, size: int) -> tuple[str, str]:
+        """Return an orderer's reason to refuse an envelope, or two empty strings."""
+        if size > MAX_MESSAGE_BYTES:
+            return (
+                "BAD_REQUEST",
+                f"message payload is {size} bytes and exceeds maximum allowed {MAX_MESSAGE_BYTES} bytes",
+            )
+        try:
+            header = common_pb2.Payload.FromString(envelope.payload).header
+            channel_header = common_pb2.ChannelHeader.FromString(header.channel_header)
+            creator = common_pb2.SignatureHeader.FromString(header.signature_header).creator
+        except DecodeError:
+            return "BAD_REQUEST", "the payload is malformed"
+        if channel_header.channel_id != self.channel.name:
+            return "NOT_FOUND", f"channel {channel_header.channel_id} does not exist"
+        if channel_header.type != common_pb2.ENDORSER_TRANSACTION:
+            return "BAD_REQUEST", "only endorser transactions are taken: the configuration does not change"
+        if not self._may(creator, policy=WRITERS, signature=envelope.signature, message=envelope.payload):
+            return "FORBIDDEN", "implicit policy evaluation failed: the Writers policy was not satisfied"
+        return "", ""
+
+    async def commit_status(self, request: gateway_pb2.SignedCommitStatusRequest) -> tuple[int, int]:
+        """Return (block number, validation code) of a transaction, waiting until it is committed."""
+        inner = _decode(gateway_pb2.CommitStatusRequest, request.request)
+        if not inner.transaction_id:
+            raise RequestRefusedError(Code.INVALID_ARGUMENT, message="a transaction id is required")
+        await self._on_worker(self._authorise_reader, inner.channel_id, inner.identity, request)
+        return await self._orderer.status(inner.transaction_id)
+
+    async def chaincode_events(
+        self, request: gateway_pb2.SignedChaincodeEventsRequest
+    ) -> AsyncIterator[gateway_pb2.ChaincodeEventsResponse]:
+        """Iterate over the events of a chaincode's valid transactions, a block at a time, without end."""
+        inner = _decode(gateway_pb2.ChaincodeEventsRequest, request.request)
+        if not inner.chaincode_id:
+            raise RequestRefusedError(Code.INVALID_ARGUMENT, message="a chaincode name is required")
+        await self._on_worker(self._authorise_reader, inner.channel_id, inner.identity, request)
+        number = self._first_event_block(inner)
+        events = EventFilter(inner.chaincode_id, after_transaction_id=inner.after_transaction_id)
+        while True:
+            selected = events.select(await self._orderer.block(number))
+            if selected:
+                yield gateway_pb2.ChaincodeEventsResponse(events=selected, block_number=number)
+            number += 1
+
+    def _first_event_block(self, request: gateway_pb2.ChaincodeEventsRequest) -> int:
+        kind = request.start_position.WhichOneof("Type")
+        if kind in {"oldest", "newest"}:
+            message = f"invalid start position type: {kind}; use a block number or next commit"
+            raise RequestRefusedError(Code.INVALID_ARGUMENT, message=message)
+        known = self.channel.chain.statuses.get(request.after_transaction_id)
+        if known is not None:  # a transaction on the ledger says more than the position that came with it
+            return known[0]
+        return position(request.start_position, height=self.height)
+
+    async def seek(self, envelope: common_pb2.Envelope) -> Seek:
+        """Check a signed seek envelope of the Deliver service; raises SeekRefusedError."""
+        return await self._on_worker(self._seek, envelope)
+
+    def _seek(self, envelope: common_pb2.Envelope) -> Seek:
+        return self._seeks.read(envelope, height=self.height, now=_now())
+
+    async def block(self, number: int) -> common_pb2.Block:
+        """Return a committed block, waiting until there is one of that number. Not to be changed: it is shared."""
+        return await self._orderer.block(number)
+
+    def _parse(self, channel_id: str, tx_id: str, signed: proposal_pb2.SignedProposal) -> Proposal:
+        if not signed.proposal_bytes:
+            raise RequestRefusedError(Code.INVALID_ARGUMENT, message="a signed proposal is required")
+        proposal = proposals.parse(signed)
+        named = proposal.invocation
+        if (channel_id and channel_id != named.channel_id) or (tx_id and tx_id != named.tx_id):
+            message = "the request names another channel or transaction than its proposal"
+            raise RequestRefusedError(Code.INVALID_ARGUMENT, message=message)
+        self._require_channel(named.channel_id)
+        return proposal
+
+    def _check(self, proposal: Proposal) -> str:
+        """Check a proposal and return its creator's organisation."""
+        channel = self.channel
+        creator = proposals.check(proposal, membership=channel.membership, policies=channel.policies, now=_now())
+        if proposal.invocation.tx_id in channel.chain.statuses:
+            raise ProposalRefusedError(f"duplicate transaction found [{proposal.invocation.tx_id}]")
+        return creator.msp_id
+
+    def _detail(self, message: str) -> PeerDetail:
+        msp_id = self.channel.description.organisations[0]
+        return PeerDetail(address=f"embedded/{msp_id}", msp_id=msp_id, message=message)
+
+    def _require_channel(self, channel_id: str, *, code: Code = Code.UNAVAILABLE) -> None:
+        if not channel_id:
+            raise RequestRefusedError(Code.INVALID_ARGUMENT, message="a channel id is required")
+        if channel_id != self.channel.name:
+            raise RequestRefusedError(code, message=f"channel {channel_id} does not exist here")
+
+    def _authorise_reader(
+        self,
+        channel_id: str,
+        identity: bytes,
+        request: gateway_pb2.SignedCommitStatusRequest | gateway_pb2.SignedChaincodeEventsRequest,
+    ) -> None:
+        self._require_channel(channel_id, code=Code.PERMISSION_DENIED)
+        if not self._may(identity, policy=READERS, signature=request.signature, message=request.request):
+            raise RequestRefusedError(
+                Code.PERMISSION_DENIED, message="access denied: the Readers policy was not satisfied"
+            )
+
+    def _may(self, identity: bytes, *, policy: str, signature: bytes, message: bytes) -> bool:
+        try:
+            member = self.channel.membership.member(identity)
+        except IdentityRefusedError:
+            return False
+        return (
+            member.not_after >= _now()
+            and member.verifies(signature, message=message)
+            and self.channel.policies.satisfied(policy, members=[member])
+        )
+
+    async def _on_worker(self, function: Callable[..., Result], *args: object) -> Result:
+        call = functools.partial(function, *args)
+        return await asyncio.get_running_loop().run_in_executor(self._workers, call)
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(tz=dt.UTC)
+
+
+def _decode(kind: type, encoded: bytes) -> "gateway_pb2.CommitStatusRequest":
+    try:
+        return kind.FromString(encoded)  # type: ignore[attr-defined]
+    except DecodeError as error:
+        raise RequestRefusedError(Code.INVALID_ARGUMENT, message=f"the request is malformed: {error}") from error
