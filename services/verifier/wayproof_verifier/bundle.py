@@ -9,7 +9,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from wayproof_contract import canonical
 from wayproof_verifier.errors import EncodingError
@@ -22,7 +22,10 @@ MAX_LEVEL = 62
 """Highest accepted subtree: a log has fewer than 2^53 leaves, so nothing above can occur."""
 
 ReadingRow = tuple[str | int, ...]
-"""`(name, value, scale, unit, observed_at_ms)`, or `(name, kind, text, observed_at_ms)` for `vb`, `vs`, `vd`."""
+"""`(name, value, scale, unit, observed_at_ms)`, or `(name, kind, text, observed_at_ms)` for `vb`, `vs`, `vd`.
+
+A value beyond 2^53 - 1, for which canonical JSON has no integer, is text.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,13 +227,14 @@ def _write_consistency(value: tuple[tuple[int, int, tuple[bytes, ...]], ...]) ->
 
 
 _NUMBER_ROW = (str, int, int, str, int)
+_LARGE_NUMBER_ROW = (str, str, int, str, int)
 _OTHER_ROW = (str, str, str, int)
 
 
 def _readings(value: object) -> tuple[ReadingRow, ...]:
     rows = tuple(tuple(_list(row)) for row in _list(value))
     for row in rows:
-        if tuple(map(type, row)) not in {_NUMBER_ROW, _OTHER_ROW}:
+        if tuple(map(type, row)) not in {_NUMBER_ROW, _LARGE_NUMBER_ROW, _OTHER_ROW}:
             raise ValueError(
                 "a reading is [name, value, scale, unit, observed_at_ms] or [name, kind, text, observed_at_ms]"
             )
@@ -313,6 +317,14 @@ _NEXT: dict[str, set[str]] = {
 }
 
 
+class LineSource(Protocol):
+    """What lines are read from: a binary stream, or whatever reads like one."""
+
+    def readline(self, limit: int, /) -> bytes:
+        """Return the next line with its newline, at most `limit` bytes of it, or nothing at the end."""
+        ...
+
+
 def encode_line(item: Line) -> bytes:
     """Return the one form of a line, its newline included."""
     name = _NAMES[type(item)]
@@ -337,7 +349,7 @@ def decode_line(data: bytes) -> Line:
         raise EncodingError(f"malformed line: {error}") from error
 
 
-def read_lines(stream: BinaryIO) -> Iterator[tuple[int, Line]]:
+def read_lines(stream: LineSource) -> Iterator[tuple[int, Line]]:
     """Yield `(line number from 1, line)` in order, holding one line at a time.
 
     Raises EncodingError at the first line that is malformed, too long, out of order, miscounted by `end` or after it.

@@ -15,8 +15,8 @@ MEMBERS = ("channel", "contract", "endorsement_policy", "genesis", "organisation
 class TrustRoot:
     """The channel, by the hash of its genesis block; the contract, its policy, and the organisations that may count.
 
-    `genesis` is the SHA-256 of the genesis block's header (its block hash). `endorsement_policy` is the path of a policy
-    in the channel's configuration. An organisation that is not named here never counts towards it.
+    `genesis` is the SHA-256 of the genesis block's header (its block hash). `endorsement_policy` is the path of a
+    policy in the channel's configuration. An organisation that is not named here never counts towards it.
     """
 
     channel: str

@@ -44,10 +44,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where an interval ends, and the event that ended it (an amendment moves the place only)."""
+    """Where an interval ends, and the event that ended it (an amendment moves the place only).
+
+    `anchored` is `(epoch, size)` of the home log, as that event names it.
+    """
 
     place: Place
     event: Event
+    anchored: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,10 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device of this shipment: its owner, home log and keys, oldest first."""
+    """A device of this shipment: its organisation, home log and keys, oldest first."""
 
     device_id: str
+    organisation: str
     home_log: str
     keys: tuple[Key, ...]
 
@@ -131,7 +136,7 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """All facts of one evidence file."""
+    """All facts of one evidence file. `named` holds the positions that handovers and ended keys name by hash."""
 
     shipment: tuple[Event, ...]
     attachments: tuple[Attachment, ...]
@@ -139,6 +144,7 @@ class Book:
     logs: Mapping[str, Mapping[int, Epoch]]
     anchors: Mapping[tuple[str, int], tuple[Anchor, ...]]
     erasures: Mapping[tuple[str, int, int], Erasure]
+    named: tuple[Place, ...]
 
 
 def read_book(records: Mapping[str, Record], *, gsin: str) -> Book:
@@ -155,6 +161,7 @@ def read_book(records: Mapping[str, Record], *, gsin: str) -> Book:
             logs=logs,
             anchors=_anchors(records),
             erasures=dict(_erasures(records)),
+            named=tuple(_named(shipment, devices.values())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise EncodingError(f"a record has another form than the contract gives it: {error!r}") from error
@@ -164,14 +171,11 @@ def events(records: Mapping[str, Record], *, prefix: str) -> Iterator[Event]:
     """Yield an aggregate's events in the order of their versions."""
     for key in sorted(key for key in records if key.startswith(prefix)):
         members = records[key].members
-        yield Event(
-            members["kind"],
-            members["version"],
-            records[key].version,
-            members["tx_timestamp_ms"],
-            members["organisation"],
-            members,
-        )
+        kind, organisation = members["kind"], members["organisation"]
+        version, at_ms = members["version"], members["tx_timestamp_ms"]
+        if not (type(kind) is type(organisation) is str and type(version) is type(at_ms) is int):
+            raise TypeError(f"{key} is no event")
+        yield Event(kind, version, records[key].version, at_ms, organisation, members)
 
 
 def read_place(members: Members) -> Place:
@@ -208,7 +212,24 @@ def _attachments(shipment: Iterable[Event]) -> Iterator[Attachment]:
 
 def _ended(opened: dict[tuple[str, str], Attachment], place: Place, event: Event) -> Attachment:
     item = opened.pop((place.device_id, place.stream))
-    return replace(item, end=End(place, event))
+    return replace(item, end=End(place, event, _anchored(event, log_id=item.event.members["anchor"]["log_id"])))
+
+
+def _anchored(event: Event, *, log_id: str) -> tuple[int, int]:
+    """Return what an ending event names as anchored of a log: a detachment one anchor, a condition one for each log."""
+    members = event.members
+    anchors = members["condition"]["anchors"] if "condition" in members else [members["anchor"]]
+    (anchor,) = [anchor for anchor in anchors if anchor["log_id"] == log_id]
+    return int(anchor["epoch"]), int(anchor["size"])
+
+
+def _named(shipment: Iterable[Event], devices: Iterable[Device]) -> Iterator[Place]:
+    for event in shipment:
+        if "condition" in event.members:
+            yield from map(read_place, event.members["condition"]["positions"])
+    for key in (key for device in devices for key in device.keys):
+        if key.ending:
+            yield from key.ending.last.values()
 
 
 def _extend(done: list[Attachment], place: Place) -> None:
@@ -232,7 +253,9 @@ def _device(records: Mapping[str, Record], device_id: str) -> Device:
             keys[-1] = Key(keys[-1].device_id, keys[-1].algorithm, keys[-1].public_key, ending)
         if event.kind in {"device_registered", "device_key_rotated"}:
             keys.append(Key(device_id, event.members["algorithm"], _binary(event.members.get("public_key", "")), None))
-    return Device(device_id, history[0].members["home_log"] if history else "", tuple(keys))
+    if not history:
+        raise ValueError(f"no event registers {device_id}")
+    return Device(device_id, history[0].organisation, history[0].members["home_log"], tuple(keys))
 
 
 def _binary(text: str) -> bytes:

@@ -120,6 +120,10 @@ class Chain:
             return False
         return bisect_left(self._held_order, earlier.position) == bisect_left(self._held_order, link.position)
 
+    def hashes(self, position: Position) -> set[bytes]:
+        """Return the hashes of all messages seen at a held position."""
+        return {link.hash for link in self._held.get(position, ())}
+
     def walk(self) -> Walk:
         """Go back from the end to the start. Call once, after the last message."""
         return _Walker(self.start, self.end, list(self._items())).result(self._contradicted)

@@ -35,14 +35,14 @@ class _Line:
 
     def _answer(self, event: Event) -> str:
         offer, self._offer = self._offer, None
-        if offer is None or event.members["offer"] != offer.version:
+        if offer is None or event.members.get("offer") != offer.version:
             return "it answers an offer that is not pending"
         if event.kind == "custody_rejected":
-            fitting = event.organisation in {offer.members["to"], self.custodian}
+            fitting = event.organisation in {offer.members.get("to"), self.custodian}
             return "" if fitting else f"{event.organisation} has no part in this offer"
         self.custodian = event.organisation
-        fitting = event.organisation == offer.members["to"]
-        return "" if fitting else f"the offer was made to {offer.members['to']}, not to {event.organisation}"
+        fitting = event.organisation == offer.members.get("to")
+        return "" if fitting else f"the offer was made to {offer.members.get('to')}, not to {event.organisation}"
 
 
 def check_custody(shipment: Iterable[Event]) -> Iterator[Problem]:

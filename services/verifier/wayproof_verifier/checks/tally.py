@@ -1,7 +1,8 @@
 """Keeping count of checks: what failed and why, what could not be done, and what must be said besides."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from wayproof_verifier.errors import VerificationError
 from wayproof_verifier.report import CHECKS, MAX_PROBLEMS, Check, Finding, Problem, Status
@@ -10,6 +11,7 @@ MAX_FINDINGS = 200
 """How many findings are kept: more of them say nothing new, and a hostile file must not fill the memory."""
 
 Outcome = Problem | Finding
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -38,6 +40,22 @@ class Tally:
                 self.add(name, Problem(str(error)))
             self.finish(name)
         return self.passed(name)
+
+    def attempt(self, name: str, compute: Callable[[], T], *, needs: Iterable[str] = ()) -> T | None:
+        """Run a check that yields a fact: return it, or None where the check could not be done or raised."""
+        if not self.ready(name, needs=needs):
+            return None
+        try:
+            return compute()
+        except VerificationError as error:
+            self.add(name, Problem(str(error)))
+            return None
+        finally:
+            self.finish(name)
+
+    def apply(self, name: str) -> None:
+        """Let a check apply from now on."""
+        self._entries.setdefault(name, _Entry())
 
     def ready(self, name: str, *, needs: Iterable[str]) -> bool:
         """Tell whether everything that a check needs has passed; if not, the check is not checkable, and says why."""
@@ -81,7 +99,7 @@ class Tally:
 
     def checks(self) -> tuple[Check, ...]:
         """Return all checks as they ended."""
-        return tuple(_check(name, entry) for name, entry in self._entries.items())
+        return tuple(_check(name, self._entries[name]) for name in CHECKS if name in self._entries)
 
 
 def _check(name: str, entry: _Entry) -> Check:

@@ -12,6 +12,10 @@ from wayproof_verifier.report import LedgerVersion, Problem
 from wayproof_verifier.trust import TrustRoot
 
 
+Creators = dict[str, Identity]
+"""Who signed each transaction, by its id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Carried:
     """A transaction of the file: where it stands, the envelope's bytes, and what they say."""
@@ -44,16 +48,16 @@ def versions_by_transaction(records: Iterable[Record]) -> dict[str, LedgerVersio
     return {str(record.members.get("tx_id")): record.version for record in records}
 
 
-def creators(
-    carried: Sequence[Carried], *, chain: ConfigChain, versions: Mapping[str, LedgerVersion]
-) -> Iterator[tuple[str, Identity] | Problem]:
-    """Yield (transaction id, who signed it), or why nobody did, under the configuration of that time."""
+def check_creators(
+    carried: Sequence[Carried], *, chain: ConfigChain, versions: Mapping[str, LedgerVersion], who: Creators
+) -> Iterator[Problem]:
+    """Every transaction is signed by its creator, a member of an organisation at that time; enter each into `who`."""
     for item in carried:
         block, _ = versions.get(item.tx_id, (None, None))
         if block is None:
             continue  # named by no record: `file.format` says so
         try:
-            yield item.tx_id, check_creator(item.transaction, membership=chain.in_force(block).membership)
+            who[item.tx_id] = check_creator(item.transaction, membership=chain.in_force(block).membership)
         except VerificationError as error:
             yield Problem(str(error), item.where)
 
@@ -78,9 +82,7 @@ def check_transaction_endorsements(
             yield Problem(str(error), item.where)
 
 
-def check_writes(
-    records: Iterable[Record], *, carried: Sequence[Carried], who: Mapping[str, Identity]
-) -> Iterator[Problem]:
+def check_writes(records: Iterable[Record], *, carried: Sequence[Carried], who: Creators) -> Iterator[Problem]:
     """Every record is what its transaction wrote, at one place in the ledger, by the organisation that it names."""
     by_id = {item.tx_id: item for item in carried}
     places: dict[LedgerVersion, str] = {}

@@ -1,0 +1,398 @@
+"""The verification of one evidence file, from the first line to the report.
+
+1. The lines before the messages are judged at once: trust root, configuration, endorsed state, transactions, records.
+2. The messages come by as a stream: each is put under its log's root, decoded, verified, and added to its interval.
+3. The intervals are walked. Where messages contradict each other, the file is read again, to look at those places.
+
+A check that needs another one which did not pass is *not checkable*, and says so; nothing is guessed.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from wayproof_verifier.bundle import (
+    Block,
+    Config,
+    Erased,
+    Header,
+    Interval,
+    Line,
+    Log,
+    Message,
+    Node,
+    State,
+    Transaction,
+    read_lines,
+)
+from wayproof_verifier.checks.anchors import check_consistency
+from wayproof_verifier.checks.blocks import BlockPass
+from wayproof_verifier.checks.book import Place
+from wayproof_verifier.checks.chain import Position, Walk
+from wayproof_verifier.checks.intervals import (
+    Held,
+    Intervals,
+    check_chain_of_erased,
+    check_complete,
+    check_doubts,
+    held_positions,
+    summary,
+)
+from wayproof_verifier.checks.ledger import Ledger, LedgerLines, judge_ledger
+from wayproof_verifier.checks.messages import KeyRing, MessagePass
+from wayproof_verifier.checks.receipts import Promise, check_receipts, read_receipts
+from wayproof_verifier.checks.summary import shipment_summary
+from wayproof_verifier.checks.tally import Tally
+from wayproof_verifier.checks.tree import Tree
+from wayproof_verifier.errors import EncodingError, VerificationError
+from wayproof_verifier.report import CHECKS, IntervalSummary, Problem, Report, Shipment
+from wayproof_verifier.trust import TrustRoot
+
+MAX_PASSES = 8
+"""How often the file is read again at most: each pass looks closer at messages that contradict each other."""
+
+PROGRESS_EVERY = 1000
+_OPTIONAL = {"blocks.chain", "receipts", "height", "closed"}
+_OF_MESSAGES = (
+    "anchors.consistency",
+    "log.inclusion",
+    "messages.decoding",
+    "messages.signatures",
+    "messages.scope",
+    "readings.derived",
+    "intervals.complete",
+    "erasures",
+    "receipts",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the reader insists on: evidence as of this block or later, and a closed shipment."""
+
+    min_height: int | None = None
+    require_closed: bool = False
+
+
+def verify(
+    evidence: BinaryIO,
+    *,
+    trust: TrustRoot,
+    options: Options | None = None,
+    receipts: BinaryIO | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Check an evidence file against a trust root and return the report.
+
+    `evidence` and `receipts` are seekable binary streams; `progress` is told now and then how many messages were read.
+    Nothing in them raises: what is wrong with the evidence is in the report.
+    """
+    return _Verification(evidence, trust, options or Options(), receipts, progress).run()
+
+
+class _Verification:
+    """One run: what was read so far, and the tally."""
+
+    def __init__(
+        self,
+        evidence: BinaryIO,
+        trust: TrustRoot,
+        options: Options,
+        receipts: BinaryIO | None,
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        self._evidence = evidence
+        self._trust = trust
+        self._options = options
+        self._receipts = receipts
+        self._progress = progress
+        wanted = {
+            "receipts": receipts is not None,
+            "height": options.min_height is not None,
+            "closed": options.require_closed,
+        }
+        self._tally = Tally(name for name in CHECKS if name not in _OPTIONAL or wanted.get(name))
+        self._lines = LedgerLines()
+        self._ledger: Ledger | None = None
+        self._is_judged = False
+        self._blocks: BlockPass | None = None
+        self._body: _Body | None = None
+
+    def run(self) -> Report:
+        first = _Digesting(self._evidence)
+        try:
+            for number, item in read_lines(first):
+                self._take(number, item)
+        except EncodingError as error:
+            self._tally.add("file.format", Problem(str(error)))
+        else:
+            self._finish(first.digest())
+        self._tally.finish("file.format")
+        return self._report()
+
+    def _take(self, number: int, item: Line) -> None:
+        match item:
+            case Header():
+                self._lines.header = item
+            case Config(block):
+                self._lines.configs.append((number, block))
+            case State(payload):
+                self._lines.states.append((number, payload))
+            case Transaction(envelope):
+                self._lines.envelopes.append((number, envelope))
+            case _:
+                self._judge()
+                self._take_later(number, item)
+
+    def _take_later(self, number: int, item: Line) -> None:
+        if isinstance(item, Block):
+            self._take_block(number, item)
+        elif self._body is not None:
+            self._body.take(item)
+
+    def _judge(self) -> None:
+        """Judge the ledger once its lines are complete, and get ready for the messages."""
+        if self._is_judged:
+            return
+        self._is_judged = True
+        self._ledger = judge_ledger(self._lines, trust=self._trust, tally=self._tally)
+        if self._ledger is None:
+            for name in _OF_MESSAGES:
+                if self._tally.applies(name):
+                    self._tally.skip(name, "needs the records of the endorsed state")
+            return
+        try:
+            self._body = _Body(self._ledger, tally=self._tally, receipts=self._receipts, progress=self._progress)
+        except EncodingError as error:
+            self._tally.add("messages.signatures", Problem(str(error)))
+
+    def _take_block(self, number: int, item: Block) -> None:
+        self._tally.apply("blocks.chain")
+        if self._ledger is None:
+            self._tally.skip("blocks.chain", "needs the configuration and the records of the endorsed state")
+            return
+        if self._blocks is None:
+            self._blocks = BlockPass(
+                chain=self._ledger.chain,
+                genesis=self._trust.genesis,
+                expected=self._ledger.places,
+                height=self._ledger.as_of_block,
+            )
+        for problem in self._blocks.add(item.block, where=f"line {number}"):
+            self._tally.add("blocks.chain", problem)
+
+    def _finish(self, digest: bytes) -> None:
+        """Everything was read: finish the checks that need all of it."""
+        self._judge()
+        if self._blocks is not None:
+            self._tally.run("blocks.chain", self._blocks.finish())
+        if self._ledger is not None:
+            self._finish_wishes(self._ledger)
+        if self._body is not None:
+            self._body.finish(lambda: self._again(digest))
+
+    def _finish_wishes(self, ledger: Ledger) -> None:
+        wanted = self._options.min_height
+        if wanted is not None:
+            late = Problem(f"the evidence is as of block {ledger.as_of_block}, before block {wanted}")
+            self._tally.run("height", [late] if ledger.as_of_block < wanted else [])
+        if self._options.require_closed:
+            is_closed = any(event.kind == "shipment_closed" for event in ledger.book.shipment)
+            self._tally.run("closed", [] if is_closed else [Problem("the shipment is open")])
+
+    def _again(self, digest: bytes) -> Iterable[Line]:
+        """Read the same file again."""
+        self._evidence.seek(0)
+        again = _Digesting(self._evidence)
+        for _, item in read_lines(again):
+            yield item
+        if again.digest() != digest:
+            raise EncodingError("the file changed while it was read")
+
+    def _report(self) -> Report:
+        header = self._lines.header
+        return Report(
+            checks=self._tally.checks(),
+            findings=tuple(self._tally.findings),
+            shipment=self._shipment(),
+            ledger=header.ledger if header else "",
+            channel=header.channel if header else "",
+            as_of_block=self._ledger.as_of_block if self._ledger else None,
+        )
+
+    def _shipment(self) -> Shipment | None:
+        if self._ledger is None or self._lines.header is None:
+            return None
+        intervals = self._body.summaries() if self._body else []
+        try:
+            return shipment_summary(self._ledger.book, gsin=self._lines.header.gsin, intervals=intervals)
+        except VerificationError:
+            return None
+
+
+class _Body:
+    """The logs with their messages, and the intervals."""
+
+    def __init__(
+        self, ledger: Ledger, *, tally: Tally, receipts: BinaryIO | None, progress: Callable[[int], None] | None
+    ) -> None:
+        self._ledger = ledger
+        self._tally = tally
+        self._progress = progress
+        self._keys = KeyRing(ledger.book)
+        self._promises = read_receipts(receipts, book=ledger.book) if receipts is not None else []
+        self._held: Held = held_positions(ledger.book, places=_places(self._promises))
+        self._intervals, self._messages = self._new_pass(is_first=True)
+        self._tree: Tree | None = None
+        self._logs: list[tuple[str, int]] = []
+        self._claims: list[Interval] = []
+        self._walks: list[Walk] = []
+        self._count = 0
+
+    def _new_pass(self, *, is_first: bool) -> tuple[Intervals, MessagePass]:
+        intervals = Intervals(self._ledger.book, anchored=self._ledger.anchored, held=self._held)
+        book, keys = self._ledger.book, self._keys
+        return intervals, MessagePass(book, keys=keys, intervals=intervals, tally=self._tally, is_first=is_first)
+
+    def take(self, item: Line) -> None:
+        """Take the next line of the first pass."""
+        match item:
+            case Log():
+                self._begin_log(item)
+            case Message() | Erased() | Node():
+                self._take_leaf(item)
+            case Interval():
+                self._claims.append(item)
+
+    def _begin_log(self, log: Log) -> None:
+        self._end_log()
+        self._tree = Tree(log)
+        name = (log.log_id, log.epoch)
+        if self._logs and self._logs[-1] >= name:
+            self._tally.add("file.format", Problem("logs are not in order", f"{log.log_id}/{log.epoch}"))
+        self._logs.append(name)
+        anchors = self._ledger.book.anchors.get(name, ())
+        if not anchors or (log.counter, log.size) != (anchors[-1].counter, anchors[-1].size):
+            problem = Problem("its anchor is not the newest one carried of this epoch", f"{log.log_id}/{log.epoch}")
+            self._tally.add("log.inclusion", problem)
+            self._tree = None
+        for problem in check_consistency(log, anchors=anchors):
+            self._tally.add("anchors.consistency", problem)
+        self._log = log
+
+    def _end_log(self) -> None:
+        if self._tree is not None:
+            anchors = self._ledger.book.anchors[self._log.log_id, self._log.epoch]
+            for problem in self._tree.check_root(anchors[-1].root):
+                self._tally.add("log.inclusion", problem)
+        self._tree = None
+
+    def _take_leaf(self, item: Message | Erased | Node) -> None:
+        if self._tree is not None:
+            try:
+                self._tree.add(item)
+            except EncodingError as error:
+                self._tally.add("log.inclusion", Problem(str(error)))
+                self._tree = None
+        _take_leaf(self._messages, item, log=self._log)
+        self._count += isinstance(item, Message)
+        if self._progress is not None and self._count % PROGRESS_EVERY == 0:
+            self._progress(self._count)
+
+    def finish(self, again: Callable[[], Iterable[Line]]) -> None:
+        """Walk the intervals, reading the file again where needed, and finish every check of the messages."""
+        self._end_log()
+        for log_id, epoch in sorted(set(self._ledger.book.anchors) - set(self._logs)):
+            problem = Problem("there is no log line of this epoch", f"{log_id}/{epoch}")
+            self._tally.add("anchors.consistency", problem)
+        for log_id, epoch, index in sorted(set(self._ledger.book.erasures) - self._messages.erased):
+            problem = Problem("an erasure of a leaf that is not shown as erased", f"{log_id}/{epoch} leaf {index}")
+            self._tally.add("file.format", problem)
+        try:
+            self._walk(again)
+        except EncodingError as error:
+            self._tally.add("intervals.complete", Problem(str(error)))
+        else:
+            self._finish_walks()
+        for name in _OF_MESSAGES:
+            if self._tally.applies(name):
+                self._tally.finish(name)
+
+    def _walk(self, again: Callable[[], Iterable[Line]]) -> None:
+        intervals = self._intervals
+        for _ in range(MAX_PASSES):
+            self._walks = [track.chain.walk() for track in intervals.tracks]
+            if not any(walk.hold for walk in self._walks):
+                self._intervals = intervals
+                return
+            self._held = _more(self._held, intervals, self._walks)
+            intervals, messages = self._new_pass(is_first=False)
+            log: Log | None = None
+            for item in again():
+                log = item if isinstance(item, Log) else log
+                if log is not None and isinstance(item, Message | Erased):
+                    _take_leaf(messages, item, log=log)
+        raise EncodingError(f"more contradictions than {MAX_PASSES} readings can tell apart")
+
+    def _finish_walks(self) -> None:
+        tracks, walks = self._intervals.tracks, self._walks
+        outcomes = {
+            "intervals.complete": check_complete(tracks, walks=walks, claims=self._claims, book=self._ledger.book),
+            "messages.signatures": check_doubts(tracks, walks=walks, endings=self._keys.endings),
+            "erasures": check_chain_of_erased(tracks, walks=walks),
+        }
+        if self._tally.applies("receipts"):
+            outcomes["receipts"] = check_receipts(
+                self._promises, tracks=tracks, walks=walks, proven_at_ms=self._proven()
+            )
+        for name, found in outcomes.items():
+            for outcome in found:
+                self._tally.add(name, outcome)
+        for track in tracks:
+            if not track.signed:
+                for name in ("messages.signatures", "intervals.complete"):
+                    reason = f"{track.attachment.stream[0]} is registered as a device that does not sign"
+                    self._tally.skip(name, reason, required=False)
+
+    def _proven(self) -> dict[str, int]:
+        """Return, by log, when the newest head was anchored that is in the file."""
+        return {log_id: anchors[-1].at_ms for (log_id, _), anchors in sorted(self._ledger.book.anchors.items())}
+
+    def summaries(self) -> list[IntervalSummary]:
+        """Return what the report shows of each interval, once they were walked."""
+        return [summary(track, walk) for track, walk in zip(self._intervals.tracks, self._walks, strict=False)]
+
+
+def _take_leaf(messages: MessagePass, item: Message | Erased | Node, *, log: Log) -> None:
+    if isinstance(item, Message):
+        messages.message(item, log=log)
+    elif isinstance(item, Erased):
+        messages.erased_leaf(item, log=log)
+
+
+def _places(promises: Iterable[Promise]) -> list[Place]:
+    return [promise.place for promise in promises if promise.place is not None]
+
+
+def _more(held: Held, intervals: Intervals, walks: Iterable[Walk]) -> dict[int, frozenset[Position]]:
+    return {
+        track.attachment.event.version: held[track.attachment.event.version] | walk.hold
+        for track, walk in zip(intervals.tracks, walks, strict=True)
+    }
+
+
+class _Digesting:
+    """A stream of lines that remembers the hash of what was read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._hash = hashlib.sha256()
+
+    def readline(self, limit: int) -> bytes:
+        data = self._stream.readline(limit)
+        self._hash.update(data)
+        return data
+
+    def digest(self) -> bytes:
+        return self._hash.digest()
