@@ -58,16 +58,32 @@ def _position(value: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON hol
 _POSITION = members({"device_id": IDENTIFIER, "stream": STREAM, "boot": integer(), "sequence": integer(), "hash": HASH})
 POSITION: Shape = _position
 ANCHOR = members({"log_id": IDENTIFIER, "epoch": EPOCH, "counter": COUNTER})
-LATEST = members(
-    {
-        "device_id": IDENTIFIER,
-        "stream": STREAM,
-        "name": MEASUREMENT,
-        "value": QUANTITY,
-        "scale": SCALE,
-        "unit": UNIT,
-        "observed_at_ms": INSTANT,
-    }
+
+
+def _measured(shape: Shape) -> Shape:
+    """Return a shape whose value has the smallest scale: a measured value has one form."""
+
+    def check(value: Any) -> Any:  # noqa: ANN401
+        checked = shape(value)
+        if checked["scale"] and checked["value"] % 10 == 0:
+            raise ContractError("malformed_argument", "a measured value has the smallest scale that holds it")
+        return checked
+
+    return check
+
+
+LATEST = _measured(
+    members(
+        {
+            "device_id": IDENTIFIER,
+            "stream": STREAM,
+            "name": MEASUREMENT,
+            "value": QUANTITY,
+            "scale": SCALE,
+            "unit": UNIT,
+            "observed_at_ms": INSTANT,
+        }
+    )
 )
 CONDITION = members({"positions": items(POSITION), "anchors": items(ANCHOR), "latest": items(LATEST), "remark": REMARK})
 
@@ -93,25 +109,26 @@ LANE = members(
 )
 CONTENT = members({"gtin": gs1(identifiers.gtin), "lot": gs1(identifiers.lot)})
 UNIT_LOAD = members({"sscc": gs1(identifiers.sscc), "contents": items(CONTENT), "assets": items(gs1(identifiers.grai))})
-PEAK = members({"value": QUANTITY, "scale": SCALE, "unit": UNIT})
+PEAK = _measured(members({"value": QUANTITY, "scale": SCALE, "unit": UNIT}))
 CHECKPOINT_KEY = public_key(ED25519_PREFIX)
 RECEIPT_KEY = public_key(ED25519_PREFIX, P256_PREFIX)
 DEVICE_KEYS = MappingProxyType({"ES256": public_key(P256_PREFIX), "EdDSA": public_key(ED25519_PREFIX)})
 
 
-def _with_device_key(**others: Shape) -> Shape:
-    """Return the shape of an argument with a device key: the algorithm decides whether and which."""
-    unsigned = members({**others, "algorithm": choice("none")})
-    signed = MappingProxyType(
-        {
-            algorithm: members({**others, "algorithm": choice(algorithm), "public_key": key})
-            for algorithm, key in DEVICE_KEYS.items()
-        }
-    )
+def _with_device_key(*, signed: bool = False, **others: Shape) -> Shape:
+    """Return the shape of an argument with a device key; unless `signed`, algorithm `none` has none."""
+    shapes = {
+        algorithm: members({**others, "algorithm": choice(algorithm), "public_key": key})
+        for algorithm, key in DEVICE_KEYS.items()
+    }
+    if not signed:
+        shapes["none"] = members({**others, "algorithm": choice("none")})
 
     def shape(value: Any) -> Any:  # noqa: ANN401
         algorithm = value.get("algorithm") if isinstance(value, dict) else None
-        return (signed.get(algorithm, unsigned) if isinstance(algorithm, str) else unsigned)(value)
+        if not isinstance(algorithm, str) or algorithm not in shapes:
+            raise ContractError("malformed_argument", f"algorithm: expected one of {', '.join(sorted(shapes))}")
+        return shapes[algorithm](value)
 
     return shape
 
@@ -125,7 +142,7 @@ _EXCURSION = MappingProxyType({"gsin": GSIN, "excursion_id": IDENTIFIER})
 ARGUMENTS: MappingProxyType[str, Shape] = MappingProxyType(
     {
         "register_device": _with_device_key(device_id=IDENTIFIER, home_log=IDENTIFIER, model=NAME),
-        "rotate_device_key": _with_device_key(device_id=IDENTIFIER, last_positions=items(POSITION)),
+        "rotate_device_key": _with_device_key(signed=True, device_id=IDENTIFIER, last_positions=items(POSITION)),
         "revoke_device": members({"device_id": IDENTIFIER, "reason": REASON, "last_positions": items(POSITION)}),
         "register_log": members(
             {"log_id": IDENTIFIER, "origin": ORIGIN, "checkpoint_key": CHECKPOINT_KEY, "receipt_key": RECEIPT_KEY}
@@ -176,7 +193,7 @@ ARGUMENTS: MappingProxyType[str, Shape] = MappingProxyType(
                 **_ANCHOR_NAME,
                 "counter": COUNTER,
                 "index": COUNTER,
-                "position": POSITION,
+                "position": _message_position,
                 "previous_hash": HASH,
                 "reason": REASON,
                 "authority": REASON,

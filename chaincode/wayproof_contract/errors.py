@@ -21,6 +21,7 @@ STATUS_OF = MappingProxyType(
         "already_exists": CONFLICT,
         "key_in_use": CONFLICT,
         "device_revoked": CONFLICT,
+        "unsigned_device": CONFLICT,
         "log_retired": CONFLICT,
         "wrong_epoch": CONFLICT,
         "wrong_counter": CONFLICT,

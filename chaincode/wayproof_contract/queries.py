@@ -19,7 +19,16 @@ from wayproof_contract.state import (
 )
 from wayproof_contract.transit import require_party
 
-_OPEN_PREFIXES = ("device/", "device_event/", "log/", "log_event/", "anchor_head/", "anchor/", "erasure/")
+_OPEN_PREFIXES = (
+    "device/",
+    "device_event/",
+    "device_key/",
+    "log/",
+    "log_event/",
+    "anchor_head/",
+    "anchor/",
+    "erasure/",
+)
 """What every organisation of the channel may read; shipments are for their parties."""
 
 

@@ -25,6 +25,8 @@ P256_PREFIX = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420
 """SubjectPublicKeyInfo of an uncompressed P-256 point (RFC 5480), up to the coordinates."""
 ED25519_PREFIX = bytes.fromhex("302a300506032b6570032100")
 """SubjectPublicKeyInfo of an Ed25519 key (RFC 8410), up to the key."""
+_P256_PRIME = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
+_P256_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 _KEY_SIZES = MappingProxyType({P256_PREFIX: 64, ED25519_PREFIX: 32})
 
 
@@ -118,10 +120,19 @@ def public_key(*prefixes: bytes) -> Shape:
         der = _base64(value)
         for prefix in prefixes:
             if der.startswith(prefix) and len(der) == len(prefix) + _KEY_SIZES[prefix]:
+                if prefix == P256_PREFIX and not _is_on_p256(der[len(prefix) :]):
+                    raise _malformed("expected a point on the curve P-256")
                 return str(value)
         raise _malformed("expected a public key of the agreed kind: SubjectPublicKeyInfo DER in base64")
 
     return check
+
+
+def _is_on_p256(point: bytes) -> bool:
+    """Tell whether y^2 = x^3 - 3x + b holds (NIST SP 800-186, §3.2.1.3): no other point can verify anything."""
+    x, y = int.from_bytes(point[:32]), int.from_bytes(point[32:])
+    in_field = x < _P256_PRIME and y < _P256_PRIME
+    return in_field and (y * y - x**3 + 3 * x - _P256_B) % _P256_PRIME == 0
 
 
 def _base64(value: object) -> bytes:

@@ -67,8 +67,14 @@ def _attached(head: Head, event: Event) -> Record:
 
 
 def _detach_requested(head: Head, event: Event) -> Record:
+    """Keep one request for each organisation: its latest."""
     request = {"position": event["position"], "organisation": event["organisation"]}
-    return _change_attachment(head, event["position"], lambda attachment: {**attachment, "detach_request": request})
+
+    def ask(attachment: Record) -> Record:
+        others = [it for it in attachment.get("detach_requests", []) if it["organisation"] != event["organisation"]]
+        return {**attachment, "detach_requests": [*others, request]}
+
+    return _change_attachment(head, event["position"], ask)
 
 
 def _detached(head: Head, event: Event) -> Record:
@@ -77,7 +83,7 @@ def _detached(head: Head, event: Event) -> Record:
 
 def _end_attachment(head: Head, position: Record, *, version: int) -> Record:
     def end(attachment: Record) -> Record:
-        kept = {name: value for name, value in attachment.items() if name != "detach_request"}
+        kept = {name: value for name, value in attachment.items() if name != "detach_requests"}
         return {**kept, "end": position, "ended": version}
 
     return _change_attachment(head, position, end)

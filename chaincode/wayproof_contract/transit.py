@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from wayproof_contract.device import active_device
+from wayproof_contract.device import UNSIGNED, active_device
 from wayproof_contract.errors import ContractError
 from wayproof_contract.log import resolved_anchor
 from wayproof_contract.session import Record, Session
@@ -30,6 +30,8 @@ def attach_device(session: Session, argument: Record) -> Record:
     position, anchor = argument["position"], argument["anchor"]
     device = active_device(session, position["device_id"])
     session.caller.require_organisation(device["organisation"], what=f"device {position['device_id']}")
+    if device["keys"][-1]["algorithm"] == UNSIGNED:
+        raise ContractError("unsigned_device", "a device that does not sign has no stream that could be attached")
     if any(stream_of(item["start"]) == stream_of(position) for item in current_attachments(head)):
         raise ContractError("already_attached", f"{_name(position)} is attached already")
     for earlier in head["attachments"]:
@@ -50,8 +52,8 @@ def detach_device(session: Session, argument: Record) -> Record:
     event = {**argument, "anchor": resolved_anchor(session, argument["anchor"])}
     if _may_detach(session, head, attachment, position=position):
         return append(session, "device_detached", event, head=head)
-    if attachment.get("detach_request", {}).get("position") == position:
-        counterparty = _counterparty(head, attachment)
+    if {"position": position, "organisation": session.caller.msp_id} in attachment.get("detach_requests", []):
+        counterparty = _counterparty(head, requester=session.caller.msp_id)
         raise ContractError(
             "detach_needs_counterparty", f"asked for already; now {counterparty} names the same position"
         )
@@ -220,15 +222,14 @@ def _may_detach(session: Session, head: Record, attachment: Record, *, position:
     taken_over = head["custodian_since"] > attachment["attached"] and head["custodian"] != attachment["organisation"]
     if taken_over and caller == attachment["organisation"]:
         return True
-    request = attachment.get("detach_request")
-    if request is None or request["position"] != position:
-        return False
-    return caller == _counterparty(head, attachment)
+    return any(
+        request["position"] == position and caller == _counterparty(head, requester=request["organisation"])
+        for request in attachment.get("detach_requests", [])
+    )
 
 
-def _counterparty(head: Record, attachment: Record) -> str:
+def _counterparty(head: Record, *, requester: str) -> str:
     """Return who must agree: to whom custody is offered, else the consignee, else (it asked itself) the consignor."""
-    requester = attachment["detach_request"]["organisation"]
     offered = [head["offer"]["to"]] if "offer" in head else []
     candidates = [*offered, _party_with(head, "consignee"), _party_with(head, "consignor")]
     return str(next(candidate for candidate in candidates if candidate != requester))
