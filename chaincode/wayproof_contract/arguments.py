@@ -55,6 +55,13 @@ def _position(value: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON hol
     return checked
 
 
+def _message_position(value: Any) -> dict[str, Any]:  # noqa: ANN401
+    checked = _position(value)
+    if checked["boot"] == 0:
+        raise ContractError("malformed_argument", "expected the position of a message")
+    return checked
+
+
 _POSITION = members({"device_id": IDENTIFIER, "stream": STREAM, "boot": integer(), "sequence": integer(), "hash": HASH})
 POSITION: Shape = _position
 ANCHOR = members({"log_id": IDENTIFIER, "epoch": EPOCH, "counter": COUNTER})
