@@ -94,16 +94,19 @@ class Channel:
 
     def __post_init__(self) -> None:
         self.peers = [organisation.member("peer") for organisation in self.organisations]
+        self.admins = [organisation.member("admin") for organisation in self.organisations]
         self.client = self.organisations[0].member("client")
         self.orderers = [self.orderer.member("orderer") for _ in range(self.consenters)]
 
-    def channel_group(self) -> Any:  # noqa: ANN401
+    def channel_group(self, endorsement_version: int = 0) -> Any:  # noqa: ANN401
         capabilities = configuration_pb2.Capabilities()
         capabilities.capabilities["V3_0"].SetInParent()
         application = group(
             groups={each.msp_id: organisation_group(each) for each in self.organisations},
             Endorsement=meta("Endorsement", MAJORITY),
+            Admins=meta("Admins", MAJORITY),
         )
+        application.policies["Endorsement"].version = endorsement_version
         groups = {"Application": application, "Orderer": self._orderer_group()}
         return group(groups=groups, values={"Capabilities": capabilities}, Admins=meta("Admins", MAJORITY))
 
@@ -128,21 +131,52 @@ class Channel:
         signers: Sequence[int] = (0,),
         spoil_config: Spoil = keep,
         spoil_header: Spoil = keep,
+        update: Any = None,  # noqa: ANN401
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         config = configtx_pb2.Config(sequence=number if sequence is None else sequence)
-        config.channel_group.CopyFrom(self.channel_group())
+        config.channel_group.CopyFrom(self.channel_group(config.sequence))
         spoil_config(config)
         creator = self.orderers[0] if number else None
         channel_header = common_pb2.ChannelHeader(type=1, channel_id=CHANNEL)
         spoil_header(channel_header)
         signature_header = common_pb2.SignatureHeader(creator=creator.serialized if creator else b"", nonce=b"n" * 24)
         header = common_pb2.Header(channel_header=raw(channel_header), signature_header=raw(signature_header))
-        payload = raw(common_pb2.Payload(header=header, data=raw(configtx_pb2.ConfigEnvelope(config=config))))
+        content = configtx_pb2.ConfigEnvelope(config=config)
+        if number:
+            content.last_update.CopyFrom(update or self.update(config.sequence))
+        payload = raw(common_pb2.Payload(header=header, data=raw(content)))
         envelope = common_pb2.Envelope(payload=payload, signature=creator.sign(payload) if creator else b"")
         options.setdefault("last_config", number)
         options.setdefault("previous_hash", b"p" * 32 if number else b"")
         return self.block(number, [raw(envelope)], signers=signers if number else (), **options)
+
+    def update(
+        self,
+        sequence: int,
+        *,
+        signers: Sequence[Member] | None = None,
+        spoil_update: Spoil = keep,
+        spoil_signature: Spoil = keep,
+        header_type: int = 2,
+    ) -> Any:  # noqa: ANN401
+        """Return the envelope of an update that writes the endorsement policy again, in the version `sequence`."""
+        update = configtx_pb2.ConfigUpdate(channel_id=CHANNEL)
+        update.read_set.groups["Application"].SetInParent()
+        written = update.write_set.groups["Application"].policies["Endorsement"]
+        written.CopyFrom(self.channel_group(sequence).groups["Application"].policies["Endorsement"])
+        spoil_update(update)
+        signed = configtx_pb2.ConfigUpdateEnvelope(config_update=raw(update))
+        for each in self.admins[:2] if signers is None else signers:
+            header = raw(common_pb2.SignatureHeader(creator=each.serialized, nonce=b"n" * 24))
+            signature = configtx_pb2.ConfigSignature(
+                signature_header=header, signature=each.sign(header + signed.config_update)
+            )
+            spoil_signature(signature)
+            signed.signatures.append(signature)
+        channel_header = raw(common_pb2.ChannelHeader(type=header_type, channel_id=CHANNEL))
+        payload = common_pb2.Payload(header=common_pb2.Header(channel_header=channel_header), data=raw(signed))
+        return common_pb2.Envelope(payload=raw(payload))
 
     def block(
         self,

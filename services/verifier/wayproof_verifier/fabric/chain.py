@@ -2,8 +2,8 @@
 
 1. The genesis block is the one whose header hash is pinned; nobody signs it.
 2. Every later config block has the sequence after the one before, names itself as the last config block, is signed by
-   its creator, and carries orderer signatures that satisfy `/Channel/Orderer/BlockValidation` of the configuration
-   *before* it.
+   its creator, carries orderer signatures that satisfy `/Channel/Orderer/BlockValidation` of the configuration *before*
+   it, and holds what an update makes of that configuration, allowed by those who may (`config_update`).
 3. Every signature that is carried must be valid, even where fewer would do.
 4. A transaction is judged by the configuration of the last config block before its own block.
 
@@ -20,7 +20,8 @@ from typing import Final
 from wayproof_verifier.errors import BlockError, ConfigError
 from wayproof_verifier.fabric.block import Block, header_bytes, header_hash, read_block
 from wayproof_verifier.fabric.certificates import read_any_pem
-from wayproof_verifier.fabric.config import ChannelConfig, read_config
+from wayproof_verifier.fabric.config import ChannelConfig, read_config, read_config_envelope
+from wayproof_verifier.fabric.config_update import check_update
 from wayproof_verifier.fabric.identity import Identity
 from wayproof_verifier.fabric.messages import (
     BlockHeader,
@@ -85,6 +86,7 @@ def _check_successor(block: Block, *, config: ChannelConfig, before: ChannelConf
     if config.sequence != before.sequence + 1:
         raise ConfigError(f"block {block.number}: config sequence {config.sequence} after {before.sequence}")
     check_orderer_signatures(block, config=before)
+    check_update(read_config_envelope(block)[1].last_update, before=before, after=config)
     envelope = Envelope.read(block.envelopes[0])
     header = Payload.read(envelope.payload).header
     creator = SignatureHeader.read(header.signature_header if header else b"").creator
