@@ -1,83 +1,111 @@
-"""A world state in memory that behaves as Fabric's: versions, read and write sets, checks at commit."""
+"""A world state in memory with Fabric's semantics, and the read/write set of each transaction on it.
 
-from bisect import bisect_left
-from collections.abc import Sequence
+Reads see what was committed, never the transaction's own writes; a key read in another version than it has at commit
+makes the transaction invalid; pages are for transactions that write nothing.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from wayproof_contract import canonical
+from wayproof_contract.dispatch import OK, Answer, Transaction, invoke
+
 Version = tuple[int, int]
-"""Block number and place in the block of the transaction that wrote a key last."""
-
-VALID, MVCC_READ_CONFLICT = "VALID", "MVCC_READ_CONFLICT"
 
 
-@dataclass(frozen=True, slots=True)
-class Simulation:
-    """One transaction's view: reads see committed values only, writes are kept for the commit."""
-
-    ledger: "MemoryLedger"
-    reads: dict[str, Version | None] = field(default_factory=dict)
-    writes: dict[str, bytes] = field(default_factory=dict)
-    pages: list[tuple[str, str]] = field(default_factory=list)
-
-    def get(self, key: str) -> bytes | None:
-        """Return the committed value and note its version."""
-        _require_key(key)
-        value, version = self.ledger.committed(key)
-        self.reads[key] = version
-        return value
-
-    def put(self, key: str, value: bytes) -> None:
-        """Keep a write; the last one for a key counts."""
-        _require_key(key)
-        if not value:
-            raise ValueError(f"{key}: an empty value cannot be told from none")
-        if self.pages:
-            raise RuntimeError("a transaction that pages may not write")
-        self.writes[key] = value
-
-    def page(self, start: str, end: str, *, size: int, bookmark: str) -> tuple[Sequence[tuple[str, bytes]], str]:
-        """Return a page; as in Fabric a bookmark simply replaces the start, wherever it points."""
-        if self.writes:
-            raise RuntimeError("a transaction that writes may not page")
-        self.pages.append((start, end))
-        keys = self.ledger.keys(bookmark or start, end)
-        pairs = [(key, self.ledger.values[key][0]) for key in keys[:size]]
-        return pairs, keys[size] if len(keys) > size else ""
+class ConflictError(Exception):
+    """What Fabric calls MVCC_READ_CONFLICT: a key that was read has changed since."""
 
 
 @dataclass(slots=True)
-class MemoryLedger:
-    """Committed state, one block after the other."""
+class CommittedState:
+    """Keys with their values and the version (block, transaction) that wrote each."""
 
-    values: dict[str, tuple[bytes, Version]] = field(default_factory=dict)
+    entries: dict[str, tuple[bytes, Version]] = field(default_factory=dict)
     height: int = 0
 
-    def committed(self, key: str) -> tuple[bytes | None, Version | None]:
-        """Return value and version of a key."""
-        return self.values.get(key, (None, None))
-
-    def keys(self, start: str, end: str) -> list[str]:
-        """Return the keys with start <= key < end, in order."""
-        ordered = sorted(self.values)
-        return ordered[bisect_left(ordered, start) : bisect_left(ordered, end)]
-
-    def simulate(self) -> Simulation:
-        """Begin a transaction."""
-        return Simulation(self)
-
-    def commit(self, *block: Simulation) -> list[str]:
-        """Commit a block: each transaction is valid if nothing it read has changed. Returns the validation codes."""
+    def commit(self, simulation: "Simulation") -> None:
+        """Validate a simulation and apply its writes, as a block of its own. Raises ConflictError."""
+        for key, version in simulation.reads.items():
+            if self.version(key) != version:
+                raise ConflictError(key)
         self.height += 1
-        codes: list[str] = []
-        for place, simulation in enumerate(block):
-            valid = all(self.committed(key)[1] == version for key, version in simulation.reads.items())
-            codes.append(VALID if valid else MVCC_READ_CONFLICT)
-            if valid:
-                version = (self.height, place)
-                self.values.update({key: (value, version) for key, value in simulation.writes.items()})
-        return codes
+        for key, value in simulation.writes.items():
+            self.entries[key] = (value, (self.height, 0))
+
+    def version(self, key: str) -> Version | None:
+        """Return the version of a key, None if it is absent."""
+        return self.entries[key][1] if key in self.entries else None
+
+    def values(self) -> dict[str, bytes]:
+        """Return all keys and values."""
+        return {key: value for key, (value, _) in self.entries.items()}
 
 
-def _require_key(key: str) -> None:
+@dataclass(slots=True)
+class Simulation:
+    """A `WorldState` for one transaction: it records what was read and written."""
+
+    committed: CommittedState
+    reads: dict[str, Version | None] = field(default_factory=dict)
+    writes: dict[str, bytes] = field(default_factory=dict)
+    paged: bool = False
+
+    def get(self, key: str) -> bytes | None:
+        """Return the committed value."""
+        _check_key(key)
+        self.reads[key] = self.committed.version(key)
+        return self.committed.entries[key][0] if key in self.committed.entries else None
+
+    def put(self, key: str, value: bytes) -> None:
+        """Note a write."""
+        _check_key(key)
+        if not value:
+            raise ValueError("an empty value cannot be told from an absent one")
+        if self.paged:
+            raise ValueError("a transaction that read pages must not write")
+        self.writes[key] = value
+
+    def page(self, start: str, end: str, *, size: int, bookmark: str) -> tuple[Sequence[tuple[str, bytes]], str]:
+        """Return a page; like Fabric, a bookmark is simply where reading begins."""
+        if self.writes:
+            raise ValueError("a transaction that writes must not read pages")
+        self.paged = True
+        keys = sorted(key for key in self.committed.entries if (bookmark or start) <= key < end)
+        following = keys[size] if len(keys) > size else ""
+        return [(key, self.committed.entries[key][0]) for key in keys[:size]], following
+
+
+def simulate(committed: CommittedState, transaction: Transaction) -> tuple[Answer, Simulation]:
+    """Run a transaction without committing it."""
+    simulation = Simulation(committed)
+    return invoke(transaction, state=simulation), simulation
+
+
+def submit(committed: CommittedState, transaction: Transaction) -> Answer:
+    """Run a transaction and commit it if the contract agreed; a refusal must not be endorsed, so it leaves nothing."""
+    answer, simulation = simulate(committed, transaction)
+    if answer.status == OK:
+        committed.commit(simulation)
+    return answer
+
+
+def read_write_set(simulation: Simulation) -> bytes:
+    """Return what endorsers compare, in one form: keys read with versions, and writes, *in the order they were made*."""
+    return canonical.encode(
+        {
+            "reads": [[key, *([] if version is None else version)] for key, version in simulation.reads.items()],
+            "writes": [[key, value.decode()] for key, value in simulation.writes.items()],
+        }
+    )
+
+
+def record(committed: CommittedState, key: str) -> Mapping[str, object] | None:
+    """Return the record at a key."""
+    return canonical.decode_object(committed.entries[key][0]) if key in committed.entries else None
+
+
+def _check_key(key: str) -> None:
     if not key or key.startswith("\x00"):
-        raise ValueError(f"{key!r} is no simple key")
+        raise ValueError("a simple key is not empty and does not start with U+0000")
+    key.encode()
