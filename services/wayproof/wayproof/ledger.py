@@ -7,6 +7,7 @@ again. Only a conflict that Fabric itself declared invalid (MVCC, phantom) is tr
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aiofabric.errors import (
     CommitError,
@@ -17,6 +18,16 @@ from aiofabric.errors import (
 from aiofabric.gateway import Contract
 from wayproof.errors import ContractRefusal, LedgerError, OutcomeUnknown
 from wayproof_contract import canonical
+
+CONTRACT = "wayproof"
+"""Name of the contract, and of the channel that the embedded ledger makes for it."""
+
+ENTRY_POINT = "wayproof_contract.peer:chaincode"
+
+USERS: Mapping[str, Mapping[str, str]] = {
+    name: {"wayproof.roles": name} for name in ("operator", "registrar", "anchor", "monitor", "privacy")
+}
+"""The identities that an organisation's processes act with, each with one role of the contract."""
 
 CONFLICT_ATTEMPTS = 5
 READ_RECORDS_LIMIT = 1000
@@ -30,7 +41,7 @@ class Ledger:
 
     contract: Contract
 
-    async def query(self, name: str, argument: Json) -> dict[str, object]:
+    async def query(self, name: str, argument: Json) -> dict[str, Any]:
         """Evaluate a query and return its decoded answer. Raises `ContractRefusal` or `LedgerError`."""
         try:
             payload = await self.contract.evaluate(name, canonical.encode(dict(argument)))
@@ -38,7 +49,7 @@ class Ledger:
             raise _ours(error, what=f"query {name}") from error
         return _object(payload)
 
-    async def submit(self, name: str, argument: Json) -> dict[str, object]:
+    async def submit(self, name: str, argument: Json) -> dict[str, Any]:
         """Submit a transaction, wait for its commit and return its decoded answer.
 
         Raises `ContractRefusal` when the contract said no, `OutcomeUnknown` when it may be committed, `LedgerError`
@@ -67,7 +78,7 @@ class Ledger:
             raise _ours(error, what="endorsed state") from error
 
 
-def _object(payload: bytes) -> dict[str, object]:
+def _object(payload: bytes) -> dict[str, Any]:
     value = canonical.decode(payload)
     if not isinstance(value, dict):
         raise LedgerError("the contract answered something that is not an object", code="ledger_answer_malformed")
