@@ -24,6 +24,7 @@ from support.contract_world import (
     log_argument,
     p256_key,
     position,
+    resolution_argument,
     shipment_argument,
 )
 
@@ -57,8 +58,7 @@ def _travel() -> Iterator[Step]:
     yield NORTH, "offer_custody", {"gsin": GSIN, "to": CARRY, "condition": handover(21)}
     yield CARRY, "accept_custody", {"gsin": GSIN, "offer": 8, "condition": handover(22)}
     yield CARRY, "record_excursion", excursion_argument("n1")
-    resolution = {"ended_at_ms": START_AT_MS + 1, "resolution": "product_released", "remark": "brief"}
-    yield SOUTH, "resolve_excursion", {"gsin": GSIN, "excursion_id": "e1", **resolution}
+    yield SOUTH, "resolve_excursion", resolution_argument()
 
 
 def _arrive() -> Iterator[Step]:

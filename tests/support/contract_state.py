@@ -91,7 +91,7 @@ def submit(committed: CommittedState, transaction: Transaction) -> Answer:
 
 
 def read_write_set(simulation: Simulation) -> bytes:
-    """Return what endorsers compare, in one form: keys read with versions, and writes, *in the order they were made*."""
+    """Return what endorsers compare, in one form: reads with versions, and writes, *in the order they were made*."""
     return canonical.encode(
         {
             "reads": [[key, *([] if version is None else version)] for key, version in simulation.reads.items()],
