@@ -1,7 +1,7 @@
 """The envelope: COSE_Sign1 (RFC 9052 §4.2) in the one form that is accepted (docs/reference/telemetry.md, Message).
 
-**Where a device's signature is checked**: `verify_signature`. What is signed are the bytes of the `Sig_structure`; their
-hash is the message hash, so a second signature over the same bytes is the same message.
+**Where a device's signature is checked**: `verify_signature`. What is signed are the bytes of the `Sig_structure`;
+their hash is the message hash, so a second signature over the same bytes is the same message.
 """
 
 from collections.abc import Callable, Mapping
@@ -73,15 +73,14 @@ class PublicKey:
             key = load_der_public_key(der)
         except UnsupportedAlgorithm as error:
             raise ValueError("not a P-256 or Ed25519 key") from error
-        if isinstance(key, ed25519.Ed25519PublicKey):
-            algorithm = "EdDSA"
-        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
-            algorithm = "ES256"
-        else:
-            raise ValueError("not a P-256 or Ed25519 key")
+        is_p256 = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == ec.SECP256R1.name
+        if not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
+            raise ValueError("not a P-256 or Ed25519 key")  # noqa: TRY004 - bytes of the right type, wrong in value
+        if isinstance(key, ec.EllipticCurvePublicKey) and not is_p256:
+            raise ValueError("not a P-256 or Ed25519 key: another curve")
         if key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != der:
             raise ValueError("not in the form of RFC 5480 (uncompressed point) or RFC 8410")
-        return cls(algorithm, key_id(der), key)
+        return cls("ES256" if is_p256 else "EdDSA", key_id(der), key)
 
     def is_valid(self, signature: bytes, *, signed: bytes) -> bool:
         """Tell whether a signature of 64 bytes over `signed` verifies; for ES256 only with low S."""
@@ -162,7 +161,7 @@ def is_low_s(signature: bytes) -> bool:
 
 
 def es256_signer(key: ec.EllipticCurvePrivateKey) -> Signer:
-    """Return a signer for a P-256 key: r ‖ s, low S. (For Ed25519 the key's own `sign` is one.)"""
+    """Return a signer for a P-256 key: r ‖ s, low S. For Ed25519 the key's own `sign` is one already."""
 
     def sign(message: bytes) -> bytes:
         r, s = decode_dss_signature(key.sign(message, _ECDSA))

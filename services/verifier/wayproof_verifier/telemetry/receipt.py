@@ -74,7 +74,7 @@ def encode_receipt(receipt: Receipt, *, algorithm: str, key_id: bytes, sign: Sig
         ],
         "refused": [{"payload_hash": it.payload_hash.hex(), "reason": str(it.reason)} for it in receipt.refused],
     }
-    header = {
+    header: dict[int | str, Any] = {
         cose.ALGORITHM: cose.ALGORITHM_NUMBERS[algorithm],
         cose.CONTENT_TYPE: cose.JSON,
         cose.KEY_ID: key_id,
