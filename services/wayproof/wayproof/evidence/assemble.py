@@ -12,6 +12,7 @@ from wayproof.evidence.plan import IntervalPlan, LogPlan, Plan
 from wayproof.log import LogTree, Node, SubtreeSource, cover
 from wayproof_verifier import bundle
 from wayproof_verifier.checks.chain import Chain, Link, Position, position_before
+from wayproof_verifier.checks.messages import reading_row
 from wayproof_verifier.telemetry import Message, decode
 
 
@@ -133,7 +134,8 @@ def _shown(
 ) -> bundle.Message | bundle.Erased | None:
     """Return the line of a leaf that belongs to an interval, having counted it there; None for every other leaf."""
     if isinstance(leaf, StoredErasure):
-        link = Link(leaf.position, leaf.hash, leaf.previous, None, (epoch, leaf.index))
+        before = position_before(leaf.position, after=None) if leaf.position[1] > 1 else None
+        link = Link(leaf.position, leaf.hash, leaf.previous, before, (epoch, leaf.index))
         taken = _take(tallies, leaf.device_id, stream=leaf.stream, link=link, counts=False)
         return bundle.Erased(leaf.index, leaf.entry) if taken else None
     message = decode(leaf.payload, topic=leaf.topic)
@@ -150,7 +152,7 @@ def _shown(
         topic=leaf.topic,
         payload=leaf.payload,
         received_at_ms=leaf.received_at_ms,
-        readings=tuple(tuple(reading.as_list()) for reading in message.readings),
+        readings=tuple(map(reading_row, message.readings)),
     )
 
 
