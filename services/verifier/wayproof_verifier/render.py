@@ -122,9 +122,8 @@ def _shipment(shipment: Shipment) -> Iterator[str]:
 
 def _interval(item: IntervalSummary) -> Iterator[str]:
     end = f"to {instant(item.ended_at_ms)}" if item.ended_at_ms is not None else "and still attached"
-    unsigned = "" if item.signed else ", UNSIGNED device: nothing proves who measured or that nothing is missing"
     yield f"  {item.device_id}/{item.stream} of {item.organisation}"
-    yield f"    from {instant(item.attached_at_ms)} {end}{unsigned}"
+    yield f"    from {instant(item.attached_at_ms)} {end}"
     yield f"    {_plural(item.messages, 'message')}, {_plural(item.readings, 'reading')}{_observed(item)}"
     remarks = [
         f"{item.missing} missing in {_plural(len(item.gaps), 'gap')}" if item.gaps else "",

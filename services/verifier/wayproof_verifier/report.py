@@ -64,12 +64,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One named check. `required` is false where it cannot be done by the nature of the device (unsigned)."""
+    """One named check as it ended; `more` counts problems beyond those kept."""
 
     name: str
     status: Status
     problems: tuple[Problem, ...] = ()
-    required: bool = True
     more: int = 0
 
 
@@ -124,7 +123,6 @@ class IntervalSummary:
     device_id: str
     stream: str
     organisation: str
-    signed: bool
     attached: int
     attached_at_ms: int
     ended_at_ms: int | None
@@ -165,10 +163,10 @@ class Report:
 
     @property
     def exit_status(self) -> Exit:
-        """0 when every check passed, 1 when one failed, 2 when a required one was impossible."""
+        """0 when every check passed, 1 when one failed, 2 when one was impossible."""
         if any(check.status is Status.FAILED for check in self.checks):
             return Exit.FAILED
-        if any(check.status is Status.NOT_CHECKABLE and check.required for check in self.checks):
+        if any(check.status is Status.NOT_CHECKABLE for check in self.checks):
             return Exit.IMPOSSIBLE
         return Exit.VERIFIED
 

@@ -349,11 +349,6 @@ class _Body:
         for name, found in outcomes.items():
             for outcome in found:
                 self._tally.add(name, outcome)
-        for track in tracks:
-            if not track.signed:
-                for name in ("messages.signatures", "intervals.complete"):
-                    reason = f"{track.attachment.stream[0]} is registered as a device that does not sign"
-                    self._tally.skip(name, reason, required=False)
 
     def _proven(self) -> dict[str, int]:
         """Return, by log, when the newest head was anchored that is in the file."""

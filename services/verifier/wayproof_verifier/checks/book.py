@@ -44,14 +44,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where an interval ends, and the event that ended it (an amendment moves the place only).
-
-    `anchored` is `(epoch, size)` of the home log, as that event names it.
-    """
+    """Where an interval ends, and the event that ended it (an amendment moves the place only)."""
 
     place: Place
     event: Event
-    anchored: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +91,6 @@ class Device:
     organisation: str
     home_log: str
     keys: tuple[Key, ...]
-
-    @property
-    def signed(self) -> bool:
-        """Tell whether every key that the device ever had can sign."""
-        return all(key.algorithm != UNSIGNED for key in self.keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,15 +203,7 @@ def _attachments(shipment: Iterable[Event]) -> Iterator[Attachment]:
 
 def _ended(opened: dict[tuple[str, str], Attachment], place: Place, event: Event) -> Attachment:
     item = opened.pop((place.device_id, place.stream))
-    return replace(item, end=End(place, event, _anchored(event, log_id=item.event.members["anchor"]["log_id"])))
-
-
-def _anchored(event: Event, *, log_id: str) -> tuple[int, int]:
-    """Return what an ending event names as anchored of a log: a detachment one anchor, a condition one for each log."""
-    members = event.members
-    anchors = members["condition"]["anchors"] if "condition" in members else [members["anchor"]]
-    (anchor,) = [anchor for anchor in anchors if anchor["log_id"] == log_id]
-    return int(anchor["epoch"]), int(anchor["size"])
+    return replace(item, end=End(place, event))
 
 
 def _named(shipment: Iterable[Event], devices: Iterable[Device]) -> Iterator[Place]:

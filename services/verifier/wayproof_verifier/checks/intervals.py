@@ -13,9 +13,6 @@ Held = Mapping[int, frozenset[Position]]
 """For each attachment (by the version of its event), the positions that its chain must keep one by one."""
 
 
-_NEVER: Size = (1 << 62, 0)
-
-
 @dataclass(slots=True)
 class Track:
     """One attachment while its messages come by. `anchored` is the head under which a leaf was there before it."""
@@ -23,7 +20,6 @@ class Track:
     attachment: Attachment
     chain: Chain
     anchored: Size
-    signed: bool
     messages: int = 0
     readings: int = 0
     erased: int = 0
@@ -35,12 +31,6 @@ class Track:
     def name(self) -> str:
         """Device and stream, for people."""
         return "/".join(self.attachment.stream)
-
-    @property
-    def until(self) -> Size:
-        """The head under which an unsigned device's messages end."""
-        end = self.attachment.end
-        return end.anchored if end else _NEVER
 
     def count(self, leaf: Size, observed: Sequence[int]) -> None:
         """Count a message shown: its leaf as (epoch, index), and when its readings were taken."""
@@ -68,7 +58,6 @@ class Intervals:
                     held=held.get(item.event.version, frozenset()),
                 ),
                 anchored[item.event.version],
-                book.devices[item.stream[0]].signed,
             )
             for item in book.attachments
         ]
@@ -80,13 +69,6 @@ class Intervals:
         """Return the interval that a message belongs to; the contract keeps those of one stream apart."""
         for track in self._by_stream.get((device_id, stream), ()):
             if track.chain.contains(position):
-                return track
-        return None
-
-    def unsigned(self, device_id: str, leaf: Size) -> Track | None:
-        """Return the interval of an unsigned device by leaf: from what was anchored at its begin to that at its end."""
-        for track in self.tracks:
-            if track.attachment.stream[0] == device_id and track.anchored <= leaf < track.until:
                 return track
         return None
 
@@ -124,10 +106,9 @@ def check_complete(
 def _check_claim(track: Track, walk: Walk, claim: Interval) -> Iterator[Problem]:
     if claim.messages != track.messages:
         yield Problem(f"{track.messages} messages are shown, {claim.messages} are claimed", track.name)
-    gaps = walk.gaps if track.signed else []
-    for gap in sorted(set(gaps) - set(claim.gaps)):
+    for gap in sorted(set(walk.gaps) - set(claim.gaps)):
         yield Problem(f"missing and not declared: {_gap(gap)}", track.name)
-    for gap in sorted(set(claim.gaps) - set(gaps)):
+    for gap in sorted(set(claim.gaps) - set(walk.gaps)):
         yield Problem(f"declared missing, but it is not: {_gap(gap)}", track.name)
     if list(claim.gaps) != sorted(set(claim.gaps)):
         yield Problem("the declared gaps are not in order, each once", track.name)
@@ -136,10 +117,6 @@ def _check_claim(track: Track, walk: Walk, claim: Interval) -> Iterator[Problem]
 def _findings(track: Track, walk: Walk) -> Iterator[Finding]:
     if track.attachment.end is None:
         yield Finding("open", "the device is still attached: what follows is not in this file", track.name)
-    if not track.signed:
-        text = "nothing proves who measured this, or that nothing is missing: the device does not sign"
-        yield Finding("unsigned", text, track.name)
-        return
     for gap in walk.gaps:
         yield Finding("gap", f"missing: {_gap(gap)}", track.name)
     for first, last in sorted(walk.contradictions):
@@ -178,12 +155,10 @@ def check_chain_of_erased(tracks: Sequence[Track], *, walks: Sequence[Walk]) -> 
 def summary(track: Track, walk: Walk) -> IntervalSummary:
     """Return what the report shows of an interval."""
     item = track.attachment
-    gaps: Sequence[Gap] = walk.gaps if track.signed else []
     return IntervalSummary(
         device_id=item.stream[0],
         stream=item.stream[1],
         organisation=item.event.organisation,
-        signed=track.signed,
         attached=item.event.version,
         attached_at_ms=item.event.at_ms,
         ended_at_ms=item.end.event.at_ms if item.end else None,
@@ -191,8 +166,8 @@ def summary(track: Track, walk: Walk) -> IntervalSummary:
         readings=track.readings,
         first_observed_at_ms=track.first_observed_at_ms,
         last_observed_at_ms=track.last_observed_at_ms,
-        gaps=tuple(gaps),
-        missing=sum(last - first + 1 for _, first, last in gaps),
+        gaps=tuple(walk.gaps),
+        missing=sum(last - first + 1 for _, first, last in walk.gaps),
         retrospective=track.retrospective,
         erased=track.erased,
         equivocations=len(walk.contradictions),

@@ -13,22 +13,13 @@ from wayproof_contract import canonical
 from wayproof_verifier.bundle import Erased, Log, Message, ReadingRow
 from wayproof_verifier.checks.book import UNSIGNED, Book, Ending, Key
 from wayproof_verifier.checks.chain import Link, position_before
-from wayproof_verifier.checks.intervals import Intervals, Track
+from wayproof_verifier.checks.intervals import Intervals
 from wayproof_verifier.checks.tally import Tally
 from wayproof_verifier.errors import EncodingError
 from wayproof_verifier.report import Finding, Problem
-from wayproof_verifier.telemetry import (
-    DeviceKey,
-    Envelope,
-    KeyFormatError,
-    Reading,
-    Rejection,
-    TextReading,
-    decode,
-    verify_signature,
-)
 from wayproof_verifier.telemetry import Message as Decoded
-from wayproof_verifier.telemetry.cose import KEY_ID
+from wayproof_verifier.telemetry import PublicKey, Reading, Rejection, TextReading, decode, verify
+from wayproof_verifier.telemetry.envelope import KEY_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +27,7 @@ class KnownKey:
     """A registered key, ready to verify; for an ended one its number, and what was anchored before, by epoch."""
 
     key: Key
-    public_key: DeviceKey
+    public_key: PublicKey
     ending: int | None
     anchored: Mapping[int, int]
 
@@ -63,9 +54,11 @@ class KeyRing:
 
     def _add(self, book: Book, key: Key, *, home_log: str) -> None:
         try:
-            public_key = DeviceKey.from_spki(key.public_key, algorithm=key.algorithm)
-        except KeyFormatError as error:
+            public_key = PublicKey.from_spki(key.public_key)
+        except ValueError as error:
             raise EncodingError(f"a registered key of {key.device_id} is no key: {error}") from error
+        if public_key.algorithm != key.algorithm:
+            raise EncodingError(f"a key of {key.device_id} is registered for {key.algorithm}, and is of another kind")
         number, anchored = None, {}
         if key.ending is not None:
             number = len(self.endings)
@@ -115,13 +108,13 @@ class MessagePass:
         if self._is_first and tuple(map(reading_row, decoded.readings)) != item.readings:
             self._fail("readings.derived", "the readings shown are not those of the message", where)
         known = self._signer(decoded, where)
-        track = self._track(decoded, log=log, index=item.index)
+        track = self._intervals.at(decoded.device_id, decoded.stream, (decoded.boot, decoded.sequence))
         if track is None:
             self._fail("messages.scope", "the message belongs to no interval of this shipment", where)
             return
         track.count((log.epoch, item.index), [reading.observed_at_ms for reading in decoded.readings])
-        if known is not None and decoded.envelope is not None:
-            track.chain.add(_link(decoded.envelope, known=known, leaf=(log.epoch, item.index)))
+        if known is not None:
+            track.chain.add(_link(decoded, known=known, leaf=(log.epoch, item.index)))
 
     def erased_leaf(self, item: Erased, *, log: Log) -> None:
         """Check that a leaf was erased by the book, and add its place to its interval."""
@@ -147,37 +140,30 @@ class MessagePass:
     def _signer(self, decoded: Decoded, where: str) -> KnownKey | None:
         """Return the key under which a message is signed; its signature is verified in the first pass."""
         if decoded.envelope is None:
-            if self._book.devices[decoded.device_id].signed:
-                self._fail("messages.signatures", f"{decoded.device_id} signs its messages, and this one is not", where)
+            self._fail("messages.signatures", "the message is not signed", where)
             return None
-        known = self._keys.find(decoded.envelope.sign1.header[KEY_ID], device_id=decoded.device_id)
+        known = self._keys.find(decoded.envelope.header[KEY_ID], device_id=decoded.device_id)
         if known is None:
             self._fail("messages.signatures", f"the key was never registered for {decoded.device_id}", where)
             return None
         if self._is_first:
-            rejection = verify_signature(decoded.envelope, key=known.public_key)
+            rejection = verify(decoded, key=known.public_key)
             if rejection is not None:
                 self._fail("messages.signatures", f"{rejection.code}: {rejection.detail}", where)
         return known
-
-    def _track(self, decoded: Decoded, *, log: Log, index: int) -> Track | None:
-        envelope = decoded.envelope
-        if envelope is None:
-            return self._intervals.unsigned(decoded.device_id, (log.epoch, index))
-        return self._intervals.at(decoded.device_id, envelope.stream, (envelope.boot, envelope.sequence))
 
     def _fail(self, check: str, reason: str, where: str) -> None:
         if self._is_first:
             self._tally.add(check, Problem(reason, where))
 
 
-def _link(envelope: Envelope, *, known: KnownKey, leaf: tuple[int, int]) -> Link:
-    position = (envelope.boot, envelope.sequence)
+def _link(decoded: Decoded, *, known: KnownKey, leaf: tuple[int, int]) -> Link:
+    position = (decoded.boot, decoded.sequence)
     return Link(
         position,
-        envelope.message_hash,
-        envelope.previous,
-        position_before(position, after=envelope.after),
+        decoded.message_hash,
+        decoded.previous,
+        position_before(position, after=decoded.after),
         leaf,
         known.doubt(epoch=leaf[0], index=leaf[1]),
     )

@@ -19,7 +19,6 @@ class _Entry:
     problems: list[Problem] = field(default_factory=list)
     more: int = 0
     impossible: list[Problem] = field(default_factory=list)
-    required: bool = True
     done: bool = False
 
 
@@ -27,7 +26,7 @@ class Tally:
     """One entry for each check that applies. A check that was never finished counts as not checkable."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._entries = {name: _Entry() for name in CHECKS if name in set(names)}
+        self._entries = {name: _Entry() for name in names}
         self.findings: list[Finding] = []
 
     def run(self, name: str, outcomes: Iterable[Outcome], *, needs: Iterable[str] = ()) -> bool:
@@ -76,13 +75,12 @@ class Tally:
         else:
             entry.more += 1
 
-    def skip(self, name: str, reason: str, *, required: bool = True) -> None:
-        """Say why a check cannot be done; `required` is false where that is in the nature of the thing."""
+    def skip(self, name: str, reason: str) -> None:
+        """Say why a check cannot be done."""
         entry = self._entries[name]
         problem = Problem(reason)
         if problem not in entry.impossible:
             entry.impossible.append(problem)
-        entry.required = required
 
     def finish(self, name: str) -> None:
         """Mark a check as done to the end."""
@@ -106,7 +104,7 @@ def _check(name: str, entry: _Entry) -> Check:
     if entry.problems:
         return Check(name, Status.FAILED, tuple(entry.problems), more=entry.more)
     if entry.impossible:
-        return Check(name, Status.NOT_CHECKABLE, tuple(entry.impossible), required=entry.required)
+        return Check(name, Status.NOT_CHECKABLE, tuple(entry.impossible))
     if not entry.done:
         return Check(name, Status.NOT_CHECKABLE, (Problem("the file could not be read as far as this needs"),))
     return Check(name, Status.PASSED)

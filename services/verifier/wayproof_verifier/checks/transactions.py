@@ -11,7 +11,6 @@ from wayproof_verifier.fabric.transaction import Transaction, check_creator, che
 from wayproof_verifier.report import LedgerVersion, Problem
 from wayproof_verifier.trust import TrustRoot
 
-
 Creators = dict[str, Identity]
 """Who signed each transaction, by its id."""
 
