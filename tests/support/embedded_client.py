@@ -1,10 +1,11 @@
 """Requests to a ledger made from the official messages alone, so that a test can bend every part of them."""
 
+import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +17,22 @@ from fabric_protos.peer import chaincode_pb2, proposal_pb2, proposal_response_pb
 
 from aiofabric.embedded import DevelopmentLedgerWarning, EmbeddedLedger, load_user
 from aiofabric.identity import Identity, Signer
+from support.embedded_network import provision
 
 FOREVER = 2**64 - 1
 
 
-async def open_ledger(directory: Path) -> EmbeddedLedger:
-    """Open a ledger in this process; the warning that it gives is expected."""
+@asynccontextmanager
+async def opened(directory: Path) -> AsyncIterator[EmbeddedLedger]:
+    """Open a ledger in this process, made first if it is not there; the warning that it gives is expected."""
+    if not directory.exists():
+        provision(directory)
     with pytest.warns(DevelopmentLedgerWarning):
-        return await EmbeddedLedger.open(directory)
+        ledger = await EmbeddedLedger.open(directory)
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +168,17 @@ class Client:
         return await self.commit(ledger, await self.endorse(ledger, *args, organisations=organisations))
 
 
+async def commit_together(
+    client: Client, ledger: EmbeddedLedger, *envelopes: common_pb2.Envelope
+) -> list[tuple[int, int]]:
+    """Commit transactions in one block, in this order."""
+    candidates = [ledger._inspect(client.submit_request(envelope)) for envelope in envelopes]
+    for candidate in candidates:  # the orderer's task does not run in between
+        ledger._orderer.accept(candidate)
+    requests = [client.status_request(transaction_id(envelope)) for envelope in envelopes]
+    return list(await asyncio.gather(*map(ledger.commit_status, requests)))
+
+
 def transaction_id(envelope: common_pb2.Envelope) -> str:
     header = common_pb2.Payload.FromString(envelope.payload).header
     tx_id: str = common_pb2.ChannelHeader.FromString(header.channel_header).tx_id
@@ -195,4 +215,3 @@ OLDEST = ab_pb2.SeekPosition(oldest=ab_pb2.SeekOldest())
 NEWEST = ab_pb2.SeekPosition(newest=ab_pb2.SeekNewest())
 NEXT_COMMIT = ab_pb2.SeekPosition(next_commit=ab_pb2.SeekNextCommit())
 
-Closing = AbstractAsyncContextManager[EmbeddedLedger]

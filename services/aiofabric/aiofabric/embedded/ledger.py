@@ -8,11 +8,11 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from fabric_protos.common import common_pb2
 from fabric_protos.gateway import gateway_pb2
-from fabric_protos.peer import proposal_pb2, proposal_response_pb2
+from fabric_protos.peer import proposal_pb2, proposal_response_pb2, transaction_pb2
 from google.protobuf.message import DecodeError
 
 from aiofabric.chaincode import Response
@@ -22,6 +22,7 @@ from aiofabric.embedded.endorser import COLLECT_FAILED, ENDORSE_FAILED, Endorser
 from aiofabric.embedded.errors import Code, DevelopmentLedgerWarning, IdentityRefusedError, RequestRefusedError
 from aiofabric.embedded.events import EventFilter
 from aiofabric.embedded.genesis import MAX_MESSAGE_BYTES
+from aiofabric.embedded.membership import Member
 from aiofabric.embedded.ordering import Orderer
 from aiofabric.embedded.policy import READERS, WRITERS
 from aiofabric.embedded.proposal import Proposal, ProposalRefusedError
@@ -35,7 +36,10 @@ WARNING = (
     "this is an embedded ledger: one machine holds the keys of all its organisations, so its endorsements and blocks prove "
     "nothing between them. Use it to develop and to try things out"
 )
-WORKERS = 2
+WORKERS = 1
+
+# What an orderer can see is no transaction, and therefore never puts into a block.
+_NEVER_ORDERED = frozenset({transaction_pb2.BAD_COMMON_HEADER, transaction_pb2.UNKNOWN_TX_TYPE})
 
 Result = TypeVar("Result")
 
@@ -141,32 +145,17 @@ class EmbeddedLedger:
             raise RequestRefusedError(Code.INVALID_ARGUMENT, message="prepared transaction must be signed")
         self._require_channel(request.channel_id)
         serialized = envelope.SerializeToString()
-        status, info = self._broadcast_refusal(envelope, size=len(serialized))
-        if status:
-            message = f"received unsuccessful response from orderer: status={status}, info={info}"
-            raise RequestRefusedError(Code.ABORTED, message=message)
-        return self.channel.chain.inspector.inspect(serialized)
-
-    def _broadcast_refusal(self, envelope: common_pb2.Envelope, *, size: int) -> tuple[str, str]:
-        """Return an orderer's reason to refuse an envelope, or two empty strings."""
-        if size > MAX_MESSAGE_BYTES:
-            return (
-                "BAD_REQUEST",
-                f"message payload is {size} bytes and exceeds maximum allowed {MAX_MESSAGE_BYTES} bytes",
-            )
-        try:
-            header = common_pb2.Payload.FromString(envelope.payload).header
-            channel_header = common_pb2.ChannelHeader.FromString(header.channel_header)
-            creator = common_pb2.SignatureHeader.FromString(header.signature_header).creator
-        except DecodeError:
-            return "BAD_REQUEST", "the payload is malformed"
-        if channel_header.channel_id != self.channel.name:
-            return "NOT_FOUND", f"channel {channel_header.channel_id} does not exist"
-        if channel_header.type != common_pb2.ENDORSER_TRANSACTION:
-            return "BAD_REQUEST", "only endorser transactions are taken: the configuration does not change"
-        if not self._may(creator, policy=WRITERS, signature=envelope.signature, message=envelope.payload):
-            return "FORBIDDEN", "implicit policy evaluation failed: the Writers policy was not satisfied"
-        return "", ""
+        if len(serialized) > MAX_MESSAGE_BYTES:
+            _refuse_broadcast("BAD_REQUEST", f"{len(serialized)} bytes exceed the maximum of {MAX_MESSAGE_BYTES}")
+        candidate = self.channel.chain.inspector.inspect(serialized)
+        if candidate.code == transaction_pb2.TARGET_CHAIN_NOT_FOUND:
+            _refuse_broadcast("NOT_FOUND", "the transaction is for a channel that does not exist here")
+        creator = candidate.creator
+        if candidate.code in _NEVER_ORDERED or (candidate.code == transaction_pb2.BAD_PAYLOAD and not creator):
+            _refuse_broadcast("BAD_REQUEST", "only well-formed endorser transactions are taken")
+        if candidate.code == transaction_pb2.BAD_CREATOR_SIGNATURE or not creator or not self._is(creator, WRITERS):
+            _refuse_broadcast("FORBIDDEN", "implicit policy evaluation failed: the Writers policy was not satisfied")
+        return candidate
 
     async def commit_status(self, request: gateway_pb2.SignedCommitStatusRequest) -> tuple[int, int]:
         """Return (block number, validation code) of a transaction, waiting until it is committed."""
@@ -259,15 +248,19 @@ class EmbeddedLedger:
             member = self.channel.membership.member(identity)
         except IdentityRefusedError:
             return False
-        return (
-            member.not_after >= _now()
-            and member.verifies(signature, message=message)
-            and self.channel.policies.satisfied(policy, members=[member])
-        )
+        return self._is(member, policy) and member.verifies(signature, message=message)
+
+    def _is(self, member: Member, policy: str) -> bool:
+        return member.not_after >= _now() and self.channel.policies.satisfied(policy, members=[member])
 
     async def _on_worker(self, function: Callable[..., Result], *args: object) -> Result:
         call = functools.partial(function, *args)
         return await asyncio.get_running_loop().run_in_executor(self._workers, call)
+
+
+def _refuse_broadcast(status: str, info: str) -> NoReturn:
+    message = f"received unsuccessful response from orderer: status={status}, info={info}"
+    raise RequestRefusedError(Code.ABORTED, message=message)
 
 
 def _now() -> dt.datetime:

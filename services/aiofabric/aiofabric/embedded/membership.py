@@ -26,7 +26,7 @@ _ECDSA = ec.ECDSA(hashes.SHA256())
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
-    """An identity that an organisation of the channel vouches for."""
+    """An identity that an organisation of the channel vouches for. There is one object for each."""
 
     msp_id: str
     role: str

@@ -15,6 +15,8 @@ from aiofabric.identity import Signer
 
 MAX_WAITING = 10_000
 RECENT_BLOCKS = 64
+GATHER_S = 0.01
+"""How long the next block gathers after one that held several transactions: each block costs a signature and an fsync."""
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +105,8 @@ class Orderer:
                 self._release_waiters()
                 return
             self._publish(block, batch)
+            if len(batch) > 1:
+                await asyncio.sleep(GATHER_S)
 
     def _cut(self) -> list[Candidate]:
         batch = [self._waiting.popleft()]

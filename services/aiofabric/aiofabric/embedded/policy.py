@@ -7,6 +7,8 @@ from fabric_protos.msp import msp_principal_pb2
 
 from aiofabric.embedded.membership import Member
 
+CACHED_ANSWERS = 10_000
+
 Evaluation = Callable[[Sequence[Member]], bool]
 
 ENDORSEMENT = "/Channel/Application/Endorsement"
@@ -28,12 +30,20 @@ class Policies:
 
     def __init__(self, channel_group: configtx_pb2.ConfigGroup) -> None:
         self._evaluations: dict[str, Evaluation] = {}
+        self._answers: dict[tuple[str, tuple[Member, ...]], bool] = {}
         self._compile("/Channel", channel_group)
 
     def satisfied(self, path: str, *, members: Iterable[Member]) -> bool:
         """Tell whether these members, whose signatures were verified, satisfy the policy. Each counts once."""
-        evaluation = self._evaluations.get(path)
-        return evaluation is not None and evaluation(list({member.serialized: member for member in members}.values()))
+        question = (path, tuple(dict.fromkeys(members)))
+        answer = self._answers.get(question)
+        if answer is None:
+            evaluation = self._evaluations.get(path)
+            answer = evaluation is not None and evaluation(question[1])
+            if len(self._answers) >= CACHED_ANSWERS:
+                self._answers.clear()
+            self._answers[question] = answer
+        return answer
 
     def _compile(self, path: str, group: configtx_pb2.ConfigGroup) -> None:
         children = sorted(group.groups)

@@ -41,6 +41,7 @@ class Candidate:
     envelope: bytes
     code: int = VALID
     tx_id: str = ""
+    creator: Member | None = None
     timestamp_ms: int = 0
     chaincode: str = ""
     reads: list[tuple[str, Version | None]] = field(default_factory=list)
@@ -87,7 +88,7 @@ class Inspector:
         _require(not channel_header.epoch, transaction_pb2.BAD_COMMON_HEADER)
         _require(channel_header.channel_id == self._channel, transaction_pb2.TARGET_CHAIN_NOT_FOUND)
         _require(signature_header.nonce and signature_header.creator, transaction_pb2.BAD_COMMON_HEADER)
-        creator = self._member(signature_header.creator)
+        candidate.creator = creator = self._member(signature_header.creator)
         _require(
             creator and creator.verifies(envelope.signature, message=envelope.payload),
             transaction_pb2.BAD_CREATOR_SIGNATURE,
