@@ -76,6 +76,12 @@ class Network:
         call = self._connection.deliver.Deliver(self._seek(start_block, checkpoint))
         return EventStream(call, read=deliver_response("block"))
 
+    async def newest_block(self) -> Message:
+        """Return the last block that the peer has now, a ``common.Block``. Raises `EventStreamError`."""
+        call = self._connection.deliver.Deliver(self._seek_from(wire.newest_position()))
+        async with EventStream[Message](call, read=deliver_response("block")) as blocks:
+            return await anext(blocks)
+
     def filtered_block_events(
         self, *, start_block: int | None = None, checkpoint: Checkpoint | None = None
     ) -> EventStream[Message]:
@@ -93,10 +99,13 @@ class Network:
     def _seek(self, start_block: int | None, checkpoint: Checkpoint | None) -> list[Message]:
         if checkpoint is not None and _says_something(checkpoint):
             start_block = checkpoint.block_number
+        return self._seek_from(wire.seek_position(start_block))
+
+    def _seek_from(self, start: Message) -> list[Message]:
         payload = wire.seek_payload(
             channel=self._channel,
             creator=self._connection.identity.serialized(),
-            start=wire.seek_position(start_block),
+            start=start,
             stop_block=wire.FOREVER,
             tls_certificate_hash=self._connection.tls_certificate_hash,
         )

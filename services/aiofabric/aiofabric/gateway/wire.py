@@ -95,6 +95,11 @@ def seek_position(block_number: int | None) -> Any:  # noqa: ANN401 - a protobuf
     return ab_pb2.SeekPosition(specified=ab_pb2.SeekSpecified(number=block_number))
 
 
+def newest_position() -> Any:  # noqa: ANN401 - a protobuf message
+    """Return the ``orderer.SeekPosition`` of the newest block."""
+    return ab_pb2.SeekPosition(newest=ab_pb2.SeekNewest())
+
+
 def _header(
     *,
     kind: int,

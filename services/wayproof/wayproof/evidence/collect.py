@@ -31,6 +31,14 @@ class LedgerFollower:
     def __post_init__(self) -> None:
         self.history = LedgerHistory(self.contract)
 
+    async def catch_up_now(self) -> None:
+        """Take in every block that there is at this moment. Raises LedgerError."""
+        try:
+            newest = await self.network.newest_block()
+        except FabricError as error:
+            raise LedgerError(f"newest block: {error.diagnostics()}") from error
+        await self.catch_up(newest.header.number)
+
     async def catch_up(self, block_number: int) -> None:
         """Take in blocks until this one is there. Raises LedgerError."""
         if block_number < self.history.height:
@@ -66,7 +74,8 @@ async def collect_evidence(
     Raises EvidenceError if the shipment is not known, a log is not kept here, or the ledger moves on faster than it can
     be asked; `LedgerError` and `ContractRefusal` as the ledger does.
     """
-    await follower.catch_up(_newest(await ledger.endorsed_records([f"shipment/{gsin}"])))
+    await ledger.query("get_shipment", {"gsin": gsin})  # refuses, by name, what may not be asked or is not there
+    await follower.catch_up_now()
     for _ in range(ATTEMPTS):
         plan = plan_evidence(follower.history, gsin=gsin)
         states = await ledger.endorsed_records(plan.keys)

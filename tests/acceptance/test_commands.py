@@ -1,0 +1,88 @@
+"""The commands as a person types them, each in a process of its own."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BIN = Path(sys.executable).parent
+
+
+def run(*arguments: str | Path, status: int = 0) -> str:
+    command = [str(BIN / arguments[0]), *map(str, arguments[1:])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    directory = tmp_path_factory.mktemp("demo") / "output"
+    return directory, run("wayproof", "demo", "--directory", directory)
+
+
+def test_the_demo_accepts_its_evidence_and_refuses_every_change(demo: tuple[Path, str]) -> None:
+    _, output = demo
+    assert "VERIFIED" in output
+    assert "no independent endorsement" in output
+    assert "tries to anchor a rewritten log: refused, inconsistent_log" in output
+    refused = re.findall(r"^  REFUSED +.*?  +(\S+)", output, re.MULTILINE)
+    assert refused == [
+        "readings.derived",
+        "intervals.complete",
+        "log.inclusion,",
+        "log.inclusion",
+        "transactions.writes",
+    ]
+    assert "ACCEPTED" not in output
+
+
+def test_what_the_demo_leaves_can_be_verified_by_hand(demo: tuple[Path, str]) -> None:
+    directory, _ = demo
+    [evidence] = directory.glob("shipment-*.evidence")
+    trust = directory / "trust-root.json"
+    report = json.loads(run("wayproof-verify", evidence, "--trust-root", trust, "--json"))
+    assert {check["status"] for check in report["checks"]} == {"passed"}
+    run("wayproof-verify", directory / "tampered-1.evidence", "--trust-root", trust, status=1)
+    run("wayproof-verify", directory / "absent", "--trust-root", trust, status=2)
+    run("wayproof-verify", evidence, "--trust-root", evidence, status=2)
+
+
+def test_the_demo_replaces_its_own_folder_and_no_other(demo: tuple[Path, str], tmp_path: Path) -> None:
+    directory, _ = demo
+    assert "holds something else" in run("wayproof", "demo", "--directory", directory / "ledger", status=1)
+    (tmp_path / "mine").write_text("keep me")
+    run("wayproof", "demo", "--directory", tmp_path, status=1)
+    assert (tmp_path / "mine").read_text() == "keep me"
+
+
+def test_a_ledger_is_made_once_and_says_what_it_is(demo: tuple[Path, str], tmp_path: Path) -> None:
+    home = tmp_path / "ledger"
+    assert "genesis" in run("wayproof", "ledger", "init", home, "--organisations", "AcmeMSP,BoxMSP")
+    assert "not empty" in run("wayproof", "ledger", "init", home, status=1)
+    status = run("wayproof", "ledger", "status", home)
+    assert "AcmeMSP, BoxMSP" in status
+    assert "verification   passed" in status
+    used = run("wayproof", "ledger", "status", demo[0] / "ledger")
+    assert re.search(r"^transactions +1\d$", used, re.MULTILINE)
+    assert "holds no ledger" in run("wayproof", "ledger", "status", tmp_path, status=1)
+
+
+def test_a_damaged_ledger_is_named_and_not_served(demo: tuple[Path, str], tmp_path: Path) -> None:
+    home = tmp_path / "ledger"
+    subprocess.run(["cp", "-r", demo[0] / "ledger", home], check=True)
+    blocks = home / "blocks.dat"
+    content = bytearray(blocks.read_bytes())
+    content[len(content) // 2] ^= 1
+    blocks.write_bytes(content)
+    assert "FAILED" in run("wayproof", "ledger", "status", home, status=1)
+    assert "blocks.dat" in run("wayproof", "ledger", "serve", home, "--port", "21999", status=1)
+    assert blocks.read_bytes() == bytes(content)
+
+
+@pytest.mark.parametrize("command", [("wayproof",), ("wayproof", "ledger"), ("wayproof-verify",)])
+def test_help_helps(command: tuple[str, ...]) -> None:
+    assert "usage:" in run(*command, "--help")
