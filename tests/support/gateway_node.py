@@ -1,0 +1,27 @@
+"""The official Node client, installed once for each state of its lock, in the user's cache."""
+
+import os
+import shutil
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+
+
+def install(sources: Path) -> Path:
+    """Return a folder with the sources and what their package-lock.json names; nothing is put beside the sources."""
+    names = sorted(path.name for path in sources.iterdir() if path.is_file())
+    digest = sha256()
+    for name in names:
+        content = (sources / name).read_bytes()
+        digest.update(f"{name}\n{len(content)}\n".encode() + content)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wayproof" / "node"
+    folder = cache / digest.hexdigest()
+    if not folder.exists():
+        unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
+        unfinished.mkdir(parents=True)
+        for name in names:
+            shutil.copy2(sources / name, unfinished)
+        command = ["npm", "ci", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run(command, cwd=unfinished, check=True, timeout=300)
+        unfinished.replace(folder)
+    return folder
