@@ -14,6 +14,7 @@ from aiofabric.errors import (
     PeerDetail,
     UnknownOutcomeError,
 )
+from aiofabric.status import Status
 from wayproof.errors import ContractRefusal, LedgerError, OutcomeUnknown, WayproofError
 from wayproof.ledger import CONFLICT_ATTEMPTS, READ_RECORDS_LIMIT, Ledger
 
@@ -80,7 +81,7 @@ async def test_another_chaincodes_words_are_kept() -> None:
         ),
         (EndorseError("no peer", code="UNAVAILABLE"), LedgerError, "ledger_unavailable"),
         (
-            CommitError(transaction_id="t", code=10, code_name="ENDORSEMENT_POLICY_FAILURE", block_number=3),
+            CommitError(Status("t", code=10, code_name="ENDORSEMENT_POLICY_FAILURE", block_number=3)),
             LedgerError,
             "ledger_transaction_invalid",
         ),
