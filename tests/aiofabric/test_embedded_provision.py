@@ -19,6 +19,7 @@ from aiofabric.embedded.cli import main
 from aiofabric.embedded.genesis import channel_group_of
 from aiofabric.embedded.membership import Member, Membership
 from aiofabric.embedded.policy import ENDORSEMENT, Policies
+from aiofabric.embedded.provision import load_identity
 from aiofabric.identity import CertificateAuthority
 from aiofabric.identity.signing import P256_ORDER
 
@@ -144,8 +145,6 @@ def test_a_majority_of_peers_endorses(tmp_path: Path, endorsers: list[str], *, e
 
 
 def member(directory: Path, membership: Membership, name: str) -> Member:
-    from aiofabric.embedded.provision import load_identity
-
     identity, _ = load_identity(directory / "organisations" / name, msp_id=name.split("/")[0])
     return membership.member(identity.serialized())
 

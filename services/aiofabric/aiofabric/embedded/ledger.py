@@ -93,9 +93,13 @@ class EmbeddedLedger:
         """The number of committed blocks."""
         return self._orderer.height
 
-    async def close(self) -> None:
-        """Commit what was accepted, then give the directory up."""
+    async def drain(self) -> None:
+        """Commit what was accepted, take nothing more, and tell whoever waits that it ends."""
         await self._orderer.close()
+
+    async def close(self) -> None:
+        """Drain, then give the directory up."""
+        await self.drain()
         self._workers.shutdown()
         self.channel.chain.file.close()
         self._lock.release()

@@ -68,6 +68,7 @@ async def serve(directory: Path, *, port: int = 0) -> AsyncIterator[Endpoint]:
         logger.info("serving channel %s at %s, height %d", ledger.channel.name, address, ledger.height)
         yield Endpoint(address, (directory / "tls" / "ca.pem").read_bytes(), ledger)
     finally:
+        await ledger.drain()
         await server.stop(STOP_GRACE_S)
         await ledger.close()
 
