@@ -1,7 +1,7 @@
 """Complete evidence files without a ledger server: a second implementation of docs/reference/evidence.md.
 
-Records come from the contract's own `invoke` on a world state in memory; everything else (Fabric's messages, signatures,
-trees, lines) is made by hand. Lines are plain dictionaries until `write`, so that a test can forge any of them.
+Records come from the contract's own `invoke` on a world state in memory; all else (Fabric's messages, signatures, trees,
+lines) is made by hand. Lines are plain dictionaries until `write`, so that a test can forge any of them.
 """
 
 import base64
@@ -309,7 +309,7 @@ class Journey:
 
     # --- the file -----------------------------------------------------------------------------------------------------
 
-    def keys(self) -> list[str]:
+    def state_keys(self) -> list[str]:
         """Return the state keys that the evidence rests on."""
         prefixes: tuple[str, ...] = (
             f"shipment_event/{self.gsin}/",
@@ -324,7 +324,7 @@ class Journey:
         self, *, with_blocks: bool = False, states: int = 1, endorsers: Sequence[Member] | None = None
     ) -> list[Json]:
         """Return the evidence, line by line."""
-        keys = self.keys()
+        keys = self.state_keys()
         size = -(-len(keys) // states)
         pages = [keys[start : start + size] for start in range(0, len(keys), size)]
         used = {json.loads(self.network.values[key][0])["tx_id"] for key in keys}
