@@ -38,7 +38,6 @@ def test_golden_bytes() -> None:
     "text",
     [
         "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",  # golang.org/x/mod/sumdb/note
-        "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",  # the note package's own example
     ],
 )
 def test_verifier_keys_of_others_are_read(text: str) -> None:
