@@ -113,9 +113,8 @@ def _tagged(data: bytes, at: int, tag: int, depth: int) -> tuple[DecimalFraction
     if tag != _DECIMAL_FRACTION_TAG:
         raise _malformed(f"tag {tag} has no place in a message")
     content, end = _item(data, at, depth)
-    match content:
-        case [int(exponent), int(mantissa)] if type(exponent) is int and type(mantissa) is int:
-            return DecimalFraction(exponent, mantissa), end
+    if type(content) is list and [type(part) for part in content] == [int, int]:  # a decimal fraction is a tuple too
+        return DecimalFraction(*content), end
     raise _malformed("a decimal fraction is an array of two integers")
 
 

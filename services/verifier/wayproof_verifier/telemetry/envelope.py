@@ -31,6 +31,7 @@ SENML_JSON, SENML_CBOR, JSON = 110, 112, 50
 
 TAG = b"\xd2"  # tag 18 in its one-byte form
 SIGNATURE_BYTES = 64
+HASH_BYTES = 32
 HALF_BYTES = 32
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
@@ -153,6 +154,11 @@ def verify_signature(envelope: Envelope, *, key: PublicKey) -> None:
         raise RefusedError(RejectionCode.WRONG_ALGORITHM, f"the registered key is for {key.algorithm}")
     if not key.is_valid(envelope.signature, signed=envelope.signed_bytes):
         raise RefusedError(RejectionCode.BAD_SIGNATURE, "the signature does not verify")
+
+
+def is_hash(value: object) -> bool:
+    """Tell whether a decoded value is a SHA-256: a message hash, a key id."""
+    return type(value) is bytes and len(value) == HASH_BYTES
 
 
 def is_low_s(signature: bytes) -> bool:

@@ -23,8 +23,7 @@ MAX_PAYLOAD_BYTES = 262_144
 LIMIT = 2**53
 """Boots and sequences stay below: what every JSON library can hold exactly."""
 
-HASH_BYTES = 32
-NO_MESSAGE = bytes(HASH_BYTES)
+NO_MESSAGE = bytes(cose.HASH_BYTES)
 """The previous hash of a stream's first message ever."""
 
 STREAM_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -145,7 +144,7 @@ def _check_header(header: Mapping[int | str, Any]) -> None:
         raise _invalid("a message has the labels 1, 3, 4, seq, boot, prev, stream, and after where a boot begins")
     if not (_is_number(header["seq"]) and _is_number(header["boot"])):
         raise _invalid("seq and boot are numbers from 1 on, below 2^53")
-    if not (_is_hash(header["prev"]) and _is_hash(header[cose.KEY_ID])):
+    if not (cose.is_hash(header["prev"]) and cose.is_hash(header[cose.KEY_ID])):
         raise _invalid("prev and the key id have 32 bytes each")
     if type(header["stream"]) is not str or STREAM_NAME.fullmatch(header["stream"]) is None:
         raise _invalid("stream is a lower-case name of at most 32 characters")
@@ -170,6 +169,8 @@ def _after(header: Mapping[int | str, Any]) -> tuple[int, int] | None:
 
 
 def _is_earlier(value: object, *, boot: int) -> bool:
+    if type(value) is not list:  # a decimal fraction is a pair too: it would be a second form of the same
+        return False
     match value:
         case [earlier, sequence]:
             return _is_number(earlier) and _is_number(sequence) and earlier < boot
@@ -178,10 +179,6 @@ def _is_earlier(value: object, *, boot: int) -> bool:
 
 def _is_number(value: object) -> TypeGuard[int]:
     return type(value) is int and 1 <= value < LIMIT
-
-
-def _is_hash(value: object) -> bool:
-    return type(value) is bytes and len(value) == HASH_BYTES
 
 
 def _invalid(detail: str) -> RefusedError:

@@ -109,7 +109,10 @@ def _decode(data: bytes) -> Receipt:
     envelope = cose.read_envelope(data)
     if envelope.header.keys() != _HEADER:
         raise RefusedError(RejectionCode.INVALID_HEADER, "a receipt has the labels 1, 3 and 4")
-    if envelope.header[cose.CONTENT_TYPE] != cose.JSON:
+    if not cose.is_hash(envelope.header[cose.KEY_ID]):
+        raise RefusedError(RejectionCode.INVALID_HEADER, "the key id has 32 bytes")
+    content_type = envelope.header[cose.CONTENT_TYPE]
+    if type(content_type) is not int or content_type != cose.JSON:  # 50.0 would be a second form of 50
         raise RefusedError(RejectionCode.UNSUPPORTED_CONTENT_TYPE, "a receipt is JSON (50)")
     members = _members(canonical.decode(envelope.payload), _MEMBERS)
     if type(members["v"]) is not int or members["v"] != 1:
