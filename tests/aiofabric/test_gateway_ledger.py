@@ -360,6 +360,11 @@ async def block_numbers(
             return [block_number(kind, await anext(stream)) for _ in range(count)]
 
 
+async def test_the_newest_block(network: Network, contract: Contract) -> None:
+    last = await emit(contract, "newest")
+    assert (await network.newest_block()).header.number == last
+
+
 @pytest.mark.parametrize("kind", KINDS)
 class TestBlockEvents:
     async def test_replay_from_the_genesis_block(self, network: Network, contract: Contract, kind: str) -> None:

@@ -13,7 +13,7 @@ from fabric_protos.orderer import ab_pb2
 from fabric_protos.peer import chaincode_event_pb2, events_pb2
 
 from aiofabric.errors import EventStreamError
-from aiofabric.gateway import ChaincodeEvent, InMemoryCheckpointer
+from aiofabric.gateway import ChaincodeEvent, Deadlines, InMemoryCheckpointer
 from support.gateway_peer import IDENTITY, KEY, Context, Message, Peer, serving
 
 NEXT = ab_pb2.SeekPosition(next_commit=ab_pb2.SeekNextCommit())
@@ -112,6 +112,17 @@ async def test_a_refused_seek_is_an_error(status: int, code: str) -> None:
             await anext(gateway.network("elsewhere").block_events())
     assert raised.value.code == code
     assert common_pb2.Status.Name(status) in raised.value.message
+
+
+async def test_the_newest_block_is_waited_for_no_longer_than_a_query() -> None:
+    async def never(_: Message, context: Context) -> AsyncIterator[Message]:  # noqa: ARG001
+        await asyncio.sleep(30)
+        yield
+
+    async with serving(Peer(replies={"Deliver": never}), deadlines=Deadlines(evaluate_s=0.2)) as gateway:
+        with pytest.raises(EventStreamError) as raised:
+            await gateway.network("channel").newest_block()
+    assert raised.value.code == "DEADLINE_EXCEEDED"
 
 
 async def test_a_failed_stream_raises_its_own_error() -> None:

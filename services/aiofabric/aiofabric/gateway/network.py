@@ -77,8 +77,12 @@ class Network:
         return EventStream(call, read=deliver_response("block"))
 
     async def newest_block(self) -> Message:
-        """Return the last block that the peer has now, a ``common.Block``. Raises `EventStreamError`."""
-        call = self._connection.deliver.Deliver(self._seek_from(wire.newest_position()))
+        """Return the last block that the peer has now, a ``common.Block``, within the deadline of an evaluation.
+
+        Raises `EventStreamError`.
+        """
+        seek = self._seek_from(wire.newest_position())
+        call = self._connection.deliver.Deliver(seek, timeout=self._connection.deadlines.evaluate_s)
         async with EventStream[Message](call, read=deliver_response("block")) as blocks:
             return await anext(blocks)
 
