@@ -1,7 +1,7 @@
 """Complete evidence files without a ledger server: a second implementation of docs/reference/evidence.md.
 
-Records come from the contract's own `invoke` on a world state in memory; all else (Fabric's messages, signatures, trees,
-lines) is made by hand. Lines are plain dictionaries until `write`, so that a test can forge any of them.
+Records come from the contract's own `invoke` on a world state in memory; all else (Fabric's messages, signatures,
+trees, lines) is made by hand. Lines are plain dictionaries until `write`, so that a test can forge any of them.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""What devices, time and readers bring: ended keys, gaps, equivocations, erasures, receipts, and what is insisted on."""
+"""What devices and time bring: ended keys, gaps, equivocations, erasures, receipts; and what readers insist on."""
 
 from typing import Any
 
