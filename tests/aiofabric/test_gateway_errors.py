@@ -120,12 +120,14 @@ async def test_a_contracts_answer_is_read_from_a_peers_detail() -> None:
 
 
 async def test_an_invalid_commit_is_a_commit_error() -> None:
-    async with serving(Peer(code=transaction_pb2.ENDORSEMENT_POLICY_FAILURE)) as gateway:
+    peer = Peer(code=transaction_pb2.ENDORSEMENT_POLICY_FAILURE)
+    async with serving(peer) as gateway:
         with pytest.raises(CommitError) as raised:
             await contract_of(gateway).submit("put", "a", attempts=3)
     error = raised.value
     assert (error.code, error.code_name, error.block_number) == (10, "ENDORSEMENT_POLICY_FAILURE", 7)
     assert not error.is_retryable
+    assert len(peer.asked("Endorse")) == 1
     assert error.transaction_id in error.diagnostics()
 
 
