@@ -1,4 +1,4 @@
-"""Blocks read by somebody else: DER, hashes and signatures computed here from the stored protobuf bytes (fabric.md §7)."""
+"""Blocks read by somebody else: DER, hashes and signatures computed here from the stored protobuf bytes."""
 
 import hashlib
 import struct
@@ -11,10 +11,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from support.embedded_client import Client, commit_together, opened
 
 from aiofabric.embedded import describe
 from aiofabric.embedded.blocks import header_bytes
+from support.embedded_client import Client, commit_together, opened
 
 HALF_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551 // 2
 
@@ -81,7 +81,9 @@ def verify(serialized_identity: bytes, signature: bytes, message: bytes) -> tupl
 
 @pytest.mark.parametrize("number", [0, 1, 127, 128, 255, 256, 2**31, 2**63 - 1, 2**64 - 1])
 def test_the_header_is_der(number: int) -> None:
-    assert header_bytes(number, previous_hash=b"p" * 32, data_hash=b"d" * 32) == der_header(number, b"p" * 32, b"d" * 32)
+    assert header_bytes(number, previous_hash=b"p" * 32, data_hash=b"d" * 32) == der_header(
+        number, b"p" * 32, b"d" * 32
+    )
     assert header_bytes(number, previous_hash=b"", data_hash=b"d" * 32) == der_header(number, b"", b"d" * 32)
 
 
@@ -125,9 +127,10 @@ async def test_every_stored_block_verifies_from_its_raw_bytes(tmp_path: Path) ->
                 check_transaction(envelope, directory)
         previous = hashlib.sha256(der).digest()
     assert blocks[4] != blocks[3]
-    assert describe(directory).genesis_hash == hashlib.sha256(
-        der_header(0, b"", one(fields(one(fields(blocks[0]), 1)), 3))
-    ).hexdigest()
+    assert (
+        describe(directory).genesis_hash
+        == hashlib.sha256(der_header(0, b"", one(fields(one(fields(blocks[0]), 1)), 3))).hexdigest()
+    )
     assert fields(one(fields(blocks[4]), 3))[1][2] == bytes([0, 11, 11])
 
 

@@ -1,4 +1,4 @@
-"""Organisations, certificates and the genesis block (fabric.md §7.6, §10)."""
+"""Organisations, certificates and the genesis block ."""
 
 import ipaddress
 import stat
@@ -11,7 +11,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from fabric_protos.common import common_pb2, configtx_pb2, configuration_pb2, policies_pb2
 from fabric_protos.msp import msp_config_pb2
 from fabric_protos.orderer import configuration_pb2 as orderer_configuration_pb2
-from support.embedded_network import TWO_ORGANISATIONS, provision
 
 from aiofabric.chaincode import ClientIdentity
 from aiofabric.embedded import Organisation, ProvisionError, describe, initialise, issue_client, load_user
@@ -22,6 +21,7 @@ from aiofabric.embedded.policy import ENDORSEMENT, Policies
 from aiofabric.embedded.provision import load_identity
 from aiofabric.identity import CertificateAuthority
 from aiofabric.identity.signing import P256_ORDER
+from support.embedded_network import TWO_ORGANISATIONS, provision
 
 
 def certificate(path: Path) -> x509.Certificate:
@@ -71,7 +71,7 @@ def test_the_tls_certificate_is_for_this_machine_and_of_another_authority(tmp_pa
 
 def test_keys_are_for_their_owner_only(tmp_path: Path) -> None:
     directory = provision(tmp_path / "ledger")
-    keys = [path for path in directory.rglob("*key.pem")]
+    keys = list(directory.rglob("*key.pem"))
     assert len(keys) == 12  # per organisation authority, peer, admin, one user; the orderer's two; TLS two
     assert {stat.S_IMODE(path.stat().st_mode) for path in [*keys, directory / "blocks.dat"]} == {0o600}
 
@@ -141,11 +141,13 @@ def test_a_majority_of_peers_endorses(tmp_path: Path, endorsers: list[str], *, e
     directory = provision(tmp_path / "ledger")
     group = channel_group_of(genesis(directory))
     membership, policies = Membership(group), Policies(group)
-    assert policies.satisfied(ENDORSEMENT, members=[member(directory, membership, name) for name in endorsers]) == enough
+    assert (
+        policies.satisfied(ENDORSEMENT, members=[member(directory, membership, name) for name in endorsers]) == enough
+    )
 
 
 def member(directory: Path, membership: Membership, name: str) -> Member:
-    identity, _ = load_identity(directory / "organisations" / name, msp_id=name.split("/")[0])
+    identity, _ = load_identity(directory / "organisations" / name, msp_id=name.split("/", maxsplit=1)[0])
     return membership.member(identity.serialized())
 
 

@@ -1,4 +1,4 @@
-"""What is refused, with which code: proposals, transactions, policies (fabric.md §4.6, §7.5, §8 items 1 and 9)."""
+"""What is refused, with which code: proposals, transactions, policies."""
 
 import asyncio
 import datetime as dt
@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from fabric_protos.common import common_pb2
 from fabric_protos.gateway import gateway_pb2
 from fabric_protos.peer import chaincode_event_pb2, proposal_pb2, proposal_response_pb2, transaction_pb2
-from support.embedded_client import Client, action_payload, commit_together, opened, transaction_id, with_action
-from support.embedded_network import provision
 
 from aiofabric.embedded import EmbeddedLedger, Organisation, RequestRefusedError, issue_client, load_user
 from aiofabric.identity import CertificateAuthority, Identity, IssuedIdentity, private_key_signer
 from aiofabric.identity.signing import P256_ORDER
+from support.embedded_client import Client, action_payload, commit_together, opened, transaction_id, with_action
+from support.embedded_network import provision
 
 
 def high_s(signature: bytes) -> bytes:
@@ -41,9 +41,7 @@ async def refused(
     evaluate = client.evaluate_request(tx_id, signed)
     with pytest.raises(RequestRefusedError) as on_evaluate:
         await ledger.evaluate(evaluate)
-    endorse = gateway_pb2.EndorseRequest(
-        transaction_id=tx_id, channel_id=client.channel, proposed_transaction=signed
-    )
+    endorse = gateway_pb2.EndorseRequest(transaction_id=tx_id, channel_id=client.channel, proposed_transaction=signed)
     with pytest.raises(RequestRefusedError) as on_endorse:
         await ledger.endorse(endorse)
     details = on_evaluate.value.details
@@ -197,7 +195,9 @@ async def test_given_organisations_endorse_and_too_few_are_found_at_commit(tmp_p
         assert (await client.commit(ledger, envelope))[1] == transaction_pb2.ENDORSEMENT_POLICY_FAILURE
         with pytest.raises(RequestRefusedError, match="404"):
             await client.evaluate(ledger, "get", "k")
-        with pytest.raises(RequestRefusedError, match=r"failed to find any endorsing peers for org\(s\): Org9MSP") as no:
+        with pytest.raises(
+            RequestRefusedError, match=r"failed to find any endorsing peers for org\(s\): Org9MSP"
+        ) as no:
             await client.endorse(ledger, "put", "k", "v", organisations=["Org1MSP", "Org9MSP"])
         assert no.value.code.name == "UNAVAILABLE"
 

@@ -1,4 +1,4 @@
-"""The served ledger: Gateway and Deliver over gRPC with TLS (fabric.md §4.6, §4.9, §8 items 7 to 9)."""
+"""The served ledger: Gateway and Deliver over gRPC with TLS."""
 
 import asyncio
 import datetime as dt
@@ -14,13 +14,13 @@ from fabric_protos.common import common_pb2
 from fabric_protos.gateway import gateway_pb2, gateway_pb2_grpc
 from fabric_protos.orderer import ab_pb2
 from fabric_protos.peer import events_pb2, events_pb2_grpc
-from support.embedded_client import FOREVER, NEWEST, NEXT_COMMIT, OLDEST, Client, at, transaction_id
-from support.embedded_network import free_port, provision, running_ledger
 
 from aiofabric.embedded import DevelopmentLedgerWarning, serve
 from aiofabric.errors import GatewayError
 from aiofabric.gateway import Gateway
 from aiofabric.gateway.rpc_status import DETAILS_KEY, RpcStatus
+from support.embedded_client import FOREVER, NEWEST, NEXT_COMMIT, OLDEST, Client, at, transaction_id
+from support.embedded_network import free_port, provision, running_ledger
 
 WAIT_S = 10.0
 OPTIONS = [("grpc.max_receive_message_length", 100 * 1024 * 1024)]
@@ -48,7 +48,7 @@ class Served:
     async def seek(self, *envelopes: common_pb2.Envelope, method: str = "Deliver") -> list[events_pb2.DeliverResponse]:
         """Send seeks on one stream and return everything up to the status of the last."""
         stream = getattr(self.deliver, method)()
-        found = []
+        found: list[events_pb2.DeliverResponse] = []
         for envelope in envelopes:
             await stream.write(envelope)
             while not found or found[-1].WhichOneof("Type") != "status":
@@ -62,8 +62,8 @@ class Served:
 @asynccontextmanager
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
     directory = provision(tmp_path / "ledger")
+    manager = serve(directory, port=free_port())
     with pytest.warns(DevelopmentLedgerWarning):
-        manager = serve(directory, port=free_port())
         endpoint = await manager.__aenter__()
     credentials = grpc.ssl_channel_credentials(endpoint.tls_ca_pem)
     try:
@@ -259,7 +259,7 @@ async def test_a_listener_that_does_not_read_stops_nobody(tmp_path: Path) -> Non
             await stream.write(ledger.client.seek_envelope(OLDEST, at(FOREVER)))
         for number in range(8):
             await asyncio.wait_for(ledger.submit("put", f"k{number}", "v" * 500_000), WAIT_S)
-        numbers = []
+        numbers: list[int] = []
         while len(numbers) < 9:
             numbers.append((await asyncio.wait_for(slow[0].read(), WAIT_S)).block.header.number)
         assert numbers == list(range(9))

@@ -1,4 +1,4 @@
-"""What a contract reads and writes, and what becomes of it (fabric.md §8, items 2 to 6)."""
+"""What a contract reads and writes, and what becomes of it."""
 
 import asyncio
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from fabric_protos.ledger.rwset import rwset_pb2
 from fabric_protos.ledger.rwset.kvrwset import kv_rwset_pb2
-from support.embedded_client import Client, at, commit_together, opened, result_of, transaction_id
 
 from aiofabric.embedded import EmbeddedLedger, RequestRefusedError
+from support.embedded_client import Client, at, commit_together, opened, result_of, transaction_id
 
 VALID, MVCC_READ_CONFLICT, PHANTOM_READ_CONFLICT = 0, 11, 12
 
@@ -233,8 +233,6 @@ async def test_an_event_carries_the_ledgers_own_names_and_the_last_one_wins(tmp_
             break
         assert (event.chaincode_id, event.tx_id) == ("assets", transaction_id(envelope))
         assert (event.event_name, event.payload) == ("sold", b"payload")
-
-
 
 
 def _ranges(envelope: object) -> list[kv_rwset_pb2.RangeQueryInfo]:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from fabric_protos.common import common_pb2
-from support.embedded_client import Client, opened
-from support.embedded_network import provision
 
 from aiofabric.embedded import LedgerDamagedError, LedgerInUseError, ProvisionError, RequestRefusedError, status
 from aiofabric.embedded.storage import BLOCK_FILE, MAGIC, BlockFile
+from support.embedded_client import Client, opened
+from support.embedded_network import provision
 
 HEADER = 20
 SAMPLES = 60
@@ -42,13 +42,17 @@ def frames(path: Path) -> list[tuple[int, int]]:
 
 
 async def expect_refusal(directory: Path, *words: str) -> None:
-    before = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    before = contents(directory)
     with pytest.raises(LedgerDamagedError) as refusal:
         async with opened(directory):
             pass
     for word in words:
         assert word in str(refusal.value)
-    assert {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()} == before
+    assert contents(directory) == before
+
+
+def contents(directory: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
 async def test_any_flipped_byte_is_refused_with_file_block_and_offset(written: Path) -> None:

@@ -1,7 +1,7 @@
 """``kill -9`` of the embedded ledger under load: what was reported is there, nothing is applied twice.
 
-Ten kills by default; ``WAYPROOF_KILLS=100`` for the long form. Kill n is drawn from ``WAYPROOF_KILL_SEED`` + n (a failure names its
-seed, so that it can be run alone).
+Ten kills by default; ``WAYPROOF_KILLS=100`` for the long form. The moment of kill n is drawn from
+``WAYPROOF_KILL_SEED`` + n, and each kill names its seed, so that a run can be taken up where it failed.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ import grpc
 import pytest
 from fabric_protos.common import common_pb2
 from fabric_protos.gateway import gateway_pb2_grpc
-from support.embedded_client import Client, opened, transaction_id
-from support.embedded_network import RunningLedger, running_ledger
 
 from aiofabric.embedded import status
+from support.embedded_client import Client, opened, transaction_id
+from support.embedded_network import RunningLedger, running_ledger
 
 KILLS = int(os.environ.get("WAYPROOF_KILLS", "10"))
 SEED = int(os.environ.get("WAYPROOF_KILL_SEED", "20261124"))

@@ -17,7 +17,7 @@ from fabric_protos.peer import chaincode_pb2, proposal_pb2, proposal_response_pb
 
 from aiofabric.embedded import DevelopmentLedgerWarning, EmbeddedLedger, load_user
 from aiofabric.identity import Identity, Signer
-from support.embedded_network import provision
+from support.embedded_network import is_provisioned, provision
 
 FOREVER = 2**64 - 1
 
@@ -25,7 +25,7 @@ FOREVER = 2**64 - 1
 @asynccontextmanager
 async def opened(directory: Path) -> AsyncIterator[EmbeddedLedger]:
     """Open a ledger in this process, made first if it is not there; the warning that it gives is expected."""
-    if not directory.exists():
+    if not is_provisioned(directory):
         provision(directory)
     with pytest.warns(DevelopmentLedgerWarning):
         ledger = await EmbeddedLedger.open(directory)
@@ -162,9 +162,7 @@ class Client:
         await ledger.submit(self.submit_request(envelope))
         return await ledger.commit_status(self.status_request(transaction_id(envelope)))
 
-    async def submit(
-        self, ledger: EmbeddedLedger, *args: str, organisations: Sequence[str] = ()
-    ) -> tuple[int, int]:
+    async def submit(self, ledger: EmbeddedLedger, *args: str, organisations: Sequence[str] = ()) -> tuple[int, int]:
         return await self.commit(ledger, await self.endorse(ledger, *args, organisations=organisations))
 
 
@@ -190,9 +188,7 @@ def action_payload(envelope: common_pb2.Envelope) -> transaction_pb2.ChaincodeAc
     return transaction_pb2.ChaincodeActionPayload.FromString(transaction.actions[0].payload)
 
 
-def with_action(
-    envelope: common_pb2.Envelope, action: transaction_pb2.ChaincodeActionPayload
-) -> common_pb2.Envelope:
+def with_action(envelope: common_pb2.Envelope, action: transaction_pb2.ChaincodeActionPayload) -> common_pb2.Envelope:
     """Return the transaction with another action, unsigned."""
     payload = common_pb2.Payload.FromString(envelope.payload)
     transaction = transaction_pb2.Transaction.FromString(payload.data)
@@ -214,4 +210,3 @@ def at(number: int) -> ab_pb2.SeekPosition:
 OLDEST = ab_pb2.SeekPosition(oldest=ab_pb2.SeekOldest())
 NEWEST = ab_pb2.SeekPosition(newest=ab_pb2.SeekNewest())
 NEXT_COMMIT = ab_pb2.SeekPosition(next_commit=ab_pb2.SeekNextCommit())
-

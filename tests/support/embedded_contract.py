@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from collections.abc import Callable
 
 from aiofabric.chaincode import ChaincodeStub, Response
 
@@ -137,7 +138,7 @@ def _garbage(_: ChaincodeStub) -> Response:
     return "not a response"  # type: ignore[return-value]
 
 
-_FUNCTIONS = {
+_FUNCTIONS: dict[str, Callable[..., Response]] = {
     "put": _put,
     "get": _get,
     "delete": _delete,

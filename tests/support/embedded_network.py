@@ -108,6 +108,11 @@ def free_port() -> int:
     raise RuntimeError("no free port")
 
 
+def is_provisioned(directory: Path) -> bool:
+    """Tell whether there is a ledger in a folder."""
+    return (directory / "ledger.json").exists()
+
+
 def provision(
     directory: Path,
     *,
@@ -130,7 +135,7 @@ async def running_ledger(
     channel: str = CHANNEL,
 ) -> AsyncIterator[RunningLedger]:
     """Provision a ledger in a folder (unless there is one) and serve it in a process of its own on a free port."""
-    if not (directory / "ledger.json").exists():
+    if not is_provisioned(directory):
         provision(directory, organisations=organisations, chaincodes=chaincodes, channel=channel)
     chaincode = next(iter(chaincodes)) if chaincodes else CHAINCODE
     ledger = RunningLedger(directory, free_port(), channel, chaincode)

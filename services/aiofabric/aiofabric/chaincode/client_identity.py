@@ -45,6 +45,6 @@ def _attributes(certificate: x509.Certificate) -> dict[str, str]:
     except x509.ExtensionNotFound:
         return {}
     if not isinstance(extension, x509.UnrecognizedExtension):
-        raise ValueError("the certificate's attribute extension cannot be read")
+        raise ValueError("the certificate's attribute extension cannot be read")  # noqa: TRY004 - the data are wrong
     attributes = json.loads(extension.value)["attrs"]
     return {str(name): str(value) for name, value in attributes.items()}

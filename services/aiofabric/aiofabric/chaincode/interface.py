@@ -35,8 +35,8 @@ class ChaincodeStub(Protocol):
     """One transaction as its contract sees it.
 
     Reads see committed state only, *never the transaction's own writes*; the last write to a key wins. Keys are
-    valid UTF-8, not empty, and simple keys do not start with U+0000. An empty value cannot be told from an absent one, so
-    storing one is refused. An open range (empty ``start_key``) does not return composite keys.
+    valid UTF-8, not empty, and simple keys do not start with U+0000. An empty value cannot be told from an absent one,
+    so storing one is refused. An open range (empty ``start_key``) does not return composite keys.
     """
 
     @property

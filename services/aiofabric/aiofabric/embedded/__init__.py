@@ -5,7 +5,8 @@ its keys: its endorsements prove nothing between organisations, and it says so (
 
     from aiofabric.embedded import Organisation, initialise, serve
 
-    initialise(Path("ledger"), channel="trade", organisations=[Organisation("Org1MSP")], chaincodes={"basic": "basic:invoke"})
+    contracts = {"basic": "basic:invoke"}
+    initialise(Path("ledger"), channel="trade", organisations=[Organisation("Org1MSP")], chaincodes=contracts)
     async with serve(Path("ledger"), port=7051) as endpoint:
         ...
 """

@@ -112,11 +112,9 @@ def _genesis(directory: Path, description: Description) -> common_pb2.Block:
     except Exception as error:
         raise LedgerDamagedError(f"{path} cannot be read: {error}. Nothing was changed; restore it") from error
     if blocks.block_hash(genesis.header).hex() != description.genesis_hash:
-        raise LedgerDamagedError(
-            f"{path} has another hash than the ledger is known by. Nothing was changed; restore it"
-        )
+        raise LedgerDamagedError(f"{path} has another hash than it is known by: restore it")
     if blocks.data_hash(genesis.data.data) != genesis.header.data_hash:
-        raise LedgerDamagedError(f"{path}: its data do not match their hash. Nothing was changed; restore it")
+        raise LedgerDamagedError(f"{path}: its data do not match their hash: restore it")
     return genesis
 
 

@@ -1,12 +1,12 @@
 """What makes a transaction valid, and how it becomes part of the ledger.
 
-The rules, in block order (Fabric's ``txvalidator`` and ``validation/validator.go``; codes of ``peer.TxValidationCode``):
+The rules, in block order (Fabric's ``txvalidator`` and ``validation/validator.go``; ``peer.TxValidationCode``):
 
-1. A transaction keeps the code that `aiofabric.embedded.transaction` gave it; what claims no id of its own ends there.
+1. A transaction keeps the code that `aiofabric.embedded.transaction` gave it; what claims no id ends there.
 2. A transaction id that the ledger, or this block, already holds: DUPLICATE_TXID (9). The first keeps its own code.
-3. A key read at another version than it has now, or written by an earlier transaction of the block: MVCC_READ_CONFLICT (11).
+3. A key read at another version than it has now, or written earlier in the block: MVCC_READ_CONFLICT (11).
 4. A range that would now read differently: PHANTOM_READ_CONFLICT (12).
-5. Whatever is valid is applied at version (block, index); the rest stays in the block with its code and changes nothing.
+5. What is valid is applied at version (block, index); the rest stays in the block with its code, without effect.
 
 A block is on disk before its writes can be read and before anybody is told.
 """

@@ -132,7 +132,7 @@ class Endorser:
         """Run the contract; whatever it raises is answered as a peer answers for a chaincode that failed."""
         stub = SimulationStub(invocation, state=self._state.namespace(invocation.chaincode))
         try:
-            response = self._chaincodes[invocation.chaincode](stub)
+            response: object = self._chaincodes[invocation.chaincode](stub)
         except BaseException as error:
             logger.exception("chaincode %s failed in transaction %s", invocation.chaincode, invocation.tx_id)
             return Response(status=ERROR, message=f"chaincode raised {type(error).__name__}: {error}"), stub

@@ -1,4 +1,7 @@
-"""What a committed block tells its listeners: chaincode events, and the filtered form (Fabric's ``core/peer/deliverevents.go``)."""
+"""What a committed block tells its listeners: chaincode events, and the filtered form.
+
+Source: Fabric's ``core/peer/deliverevents.go``.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""A channel's genesis block: its configuration, as configtxgen lays it out (Fabric's ``internal/configtxgen/encoder``)."""
+"""A channel's genesis block: its configuration, as configtxgen lays it out.
+
+Source: Fabric's ``internal/configtxgen/encoder``.
+"""
 
 import hashlib
 import os

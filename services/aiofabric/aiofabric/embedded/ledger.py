@@ -6,7 +6,6 @@ import functools
 import logging
 import warnings
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -30,13 +29,13 @@ from aiofabric.embedded.provision import load_identity
 from aiofabric.embedded.seek import Seek, SeekReader, position
 from aiofabric.embedded.storage import DirectoryLock
 from aiofabric.embedded.transaction import Candidate
+from aiofabric.embedded.worker import Worker
 from aiofabric.errors import PeerDetail
 
 WARNING = (
-    "this is an embedded ledger: one machine holds the keys of all its organisations, so its endorsements and blocks prove "
-    "nothing between them. Use it to develop and to try things out"
+    "this is an embedded ledger: one machine holds the keys of all its organisations, so its endorsements and blocks "
+    "prove nothing between them. Use it to develop and to try things out"
 )
-WORKERS = 1
 
 # What an orderer can see is no transaction, and therefore never puts into a block.
 _NEVER_ORDERED = frozenset({transaction_pb2.BAD_COMMON_HEADER, transaction_pb2.UNKNOWN_TX_TYPE})
@@ -49,8 +48,9 @@ logger = logging.getLogger(__name__)
 class EmbeddedLedger:
     """One channel with its peers, its orderer and its contracts, in this process.
 
-    Every method raises `RequestRefusedError` with the code that Fabric's Gateway answers in that situation. Signatures are
-    verified and contracts run on worker threads; blocks are written on one of their own.
+    Every method raises `RequestRefusedError` with the code that Fabric's Gateway answers in that situation. Contracts
+    run and transactions are verified on a worker thread, blocks are written on another; only the one signature of a
+    status or event request is verified where it arrives, which costs less than the way to a thread.
     """
 
     def __init__(self, channel: Channel, *, endorser: Endorser, orderer: Orderer, lock: DirectoryLock) -> None:
@@ -58,15 +58,15 @@ class EmbeddedLedger:
         self._endorser = endorser
         self._orderer = orderer
         self._lock = lock
-        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="aiofabric-worker")
+        self._worker = Worker("aiofabric-worker")
         self._seeks = SeekReader(channel.name, membership=channel.membership, policies=channel.policies)
 
     @classmethod
     async def open(cls, directory: Path) -> "EmbeddedLedger":
         """Verify a directory's ledger from its first block to its last and open it.
 
-        Raises LedgerDamagedError, LedgerInUseError, ProvisionError, and whatever importing a contract raises. Warns with
-        `DevelopmentLedgerWarning`.
+        Raises LedgerDamagedError, LedgerInUseError, ProvisionError, and whatever importing a contract raises. Warns
+        with `DevelopmentLedgerWarning`.
         """
         warnings.warn(WARNING, DevelopmentLedgerWarning, stacklevel=2)
         logger.warning("%s: %s", directory, WARNING)
@@ -100,7 +100,7 @@ class EmbeddedLedger:
     async def close(self) -> None:
         """Drain, then give the directory up."""
         await self.drain()
-        self._workers.shutdown()
+        await self._worker.close()
         self.channel.chain.file.close()
         self._lock.release()
 
@@ -166,7 +166,7 @@ class EmbeddedLedger:
         inner = _decode(gateway_pb2.CommitStatusRequest, request.request)
         if not inner.transaction_id:
             raise RequestRefusedError(Code.INVALID_ARGUMENT, message="a transaction id is required")
-        await self._on_worker(self._authorise_reader, inner.channel_id, inner.identity, request)
+        self._authorise_reader(inner.channel_id, inner.identity, request)
         return await self._orderer.status(inner.transaction_id)
 
     async def chaincode_events(
@@ -176,7 +176,7 @@ class EmbeddedLedger:
         inner = _decode(gateway_pb2.ChaincodeEventsRequest, request.request)
         if not inner.chaincode_id:
             raise RequestRefusedError(Code.INVALID_ARGUMENT, message="a chaincode name is required")
-        await self._on_worker(self._authorise_reader, inner.channel_id, inner.identity, request)
+        self._authorise_reader(inner.channel_id, inner.identity, request)
         number = self._first_event_block(inner)
         events = EventFilter(inner.chaincode_id, after_transaction_id=inner.after_transaction_id)
         while True:
@@ -195,11 +195,8 @@ class EmbeddedLedger:
             return known[0]
         return position(request.start_position, height=self.height)
 
-    async def seek(self, envelope: common_pb2.Envelope) -> Seek:
+    def seek(self, envelope: common_pb2.Envelope) -> Seek:
         """Check a signed seek envelope of the Deliver service; raises SeekRefusedError."""
-        return await self._on_worker(self._seek, envelope)
-
-    def _seek(self, envelope: common_pb2.Envelope) -> Seek:
         return self._seeks.read(envelope, height=self.height, now=_now())
 
     async def block(self, number: int) -> common_pb2.Block:
@@ -258,8 +255,7 @@ class EmbeddedLedger:
         return member.not_after >= _now() and self.channel.policies.satisfied(policy, members=[member])
 
     async def _on_worker(self, function: Callable[..., Result], *args: object) -> Result:
-        call = functools.partial(function, *args)
-        return await asyncio.get_running_loop().run_in_executor(self._workers, call)
+        return await self._worker.run(functools.partial(function, *args))
 
 
 def _refuse_broadcast(status: str, info: str) -> NoReturn:

@@ -1,7 +1,7 @@
 """The organisations of a channel, and who is one of theirs: what Fabric calls the MSP.
 
-Source: Fabric's ``msp/mspimplvalidate.go`` and ``msp/mspimplsetup.go``: one chain to a root of the organisation, a leaf that is
-no authority, exactly one NodeOU. Expiry is no part of it: it is checked where a proposal arrives.
+Source: Fabric's ``msp/mspimplvalidate.go`` and ``msp/mspimplsetup.go``: one chain to a root of the organisation, a leaf
+that is no authority, exactly one NodeOU. Expiry is no part of it: it is checked where a proposal arrives.
 """
 
 import datetime as dt
@@ -61,7 +61,7 @@ class Membership:
         self._roots[config.name] = tuple(x509.load_pem_x509_certificate(pem) for pem in config.root_certs)
 
     def member(self, creator: bytes) -> Member:
-        """Return the identity behind serialized ``msp.SerializedIdentity`` bytes; raise IdentityRefusedError if none."""
+        """Return who ``msp.SerializedIdentity`` bytes are; raise IdentityRefusedError if nobody vouches."""
         known = self._members.get(creator)
         if known is None:
             known = self._validate(creator)

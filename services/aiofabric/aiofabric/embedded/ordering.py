@@ -16,7 +16,7 @@ from aiofabric.identity import Signer
 MAX_WAITING = 10_000
 RECENT_BLOCKS = 64
 GATHER_S = 0.01
-"""How long the next block gathers after one that held several transactions: each block costs a signature and an fsync."""
+"""How long a block gathers when the one before held several transactions: each costs a signature and an fsync."""
 
 logger = logging.getLogger(__name__)
 

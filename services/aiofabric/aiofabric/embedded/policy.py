@@ -14,7 +14,6 @@ Evaluation = Callable[[Sequence[Member]], bool]
 ENDORSEMENT = "/Channel/Application/Endorsement"
 READERS = "/Channel/Application/Readers"
 WRITERS = "/Channel/Application/Writers"
-CHANNEL_WRITERS = "/Channel/Writers"
 BLOCK_VALIDATION = "/Channel/Orderer/BlockValidation"
 
 _ROLE_NAMES = {

@@ -1,4 +1,7 @@
-"""A signed proposal, read and checked as a peer does it (Fabric's ``core/endorser/msgvalidation.go`` and auth filters)."""
+"""A signed proposal, read and checked as a peer does it.
+
+Source: Fabric's ``core/endorser/msgvalidation.go`` and ``core/handlers/auth/filter``.
+"""
 
 import datetime as dt
 import hashlib

@@ -10,7 +10,6 @@ from typing import Any, NoReturn, TypeVar
 import grpc
 from fabric_protos.common import common_pb2
 from fabric_protos.gateway import gateway_pb2, gateway_pb2_grpc
-from fabric_protos.ledger.rwset import rwset_pb2
 from fabric_protos.peer import events_pb2, events_pb2_grpc
 from google.protobuf import any_pb2
 
@@ -175,10 +174,9 @@ class DeliverService:
         self, requests: AsyncIterator[common_pb2.Envelope], context: Context
     ) -> AsyncIterator[events_pb2.DeliverResponse]:
         """Stream whole blocks; there is no private data here, so its map is empty."""
-        nothing: dict[int, rwset_pb2.TxPvtReadWriteSet] = {}
 
         def deliverable(block: common_pb2.Block) -> events_pb2.DeliverResponse:
-            both = events_pb2.BlockAndPrivateData(block=block, private_data_map=nothing)
+            both = events_pb2.BlockAndPrivateData(block=block)
             return events_pb2.DeliverResponse(block_and_private_data=both)
 
         async for response in self._answers(requests, context, deliverable):
@@ -190,7 +188,7 @@ class DeliverService:
         try:
             async for envelope in requests:
                 try:
-                    seek = await self._ledger.seek(envelope)
+                    seek = self._ledger.seek(envelope)
                     async for block in self._blocks(seek):
                         yield deliverable(block)
                     status = common_pb2.SUCCESS

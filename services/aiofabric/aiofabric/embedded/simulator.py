@@ -1,6 +1,6 @@
 """One simulated transaction: the stub that a contract is given, and the read/write set that comes of it.
 
-Source: Fabric's ``core/ledger/kvledger/txmgmt`` (simulator, query executor, rwset builder) and the shim's rules for keys.
+Source: Fabric's ``core/ledger/kvledger/txmgmt`` (simulator, query executor, rwset builder); the shim's rules for keys.
 """
 
 from collections.abc import Iterator, Mapping

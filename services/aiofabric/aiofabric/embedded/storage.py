@@ -1,11 +1,11 @@
 """The block file: append-only, every byte under a checksum, on disk before a commit is reported.
 
-Layout: the 8 bytes of `MAGIC`, then frames. A frame is block number (8 bytes), length (4), CRC-32 of the body (4), CRC-32 of
-these 16 bytes (4), all big endian, and the body: one serialized ``common.Block``.
+Layout: the 8 bytes of `MAGIC`, then frames. A frame is block number (8 bytes), length (4), CRC-32 of the body (4),
+CRC-32 of these 16 bytes (4), all big endian, and the body: one serialized ``common.Block``.
 
-A process that is killed leaves a prefix of its last frame: nobody was told of that block, so it is moved aside into a file of its
-own and said so. The header has a checksum of its own so that a damaged length is never taken for such a tear. Everything else
-that does not fit is damage: it is named and refused, never repaired.
+A process that is killed leaves a prefix of its last frame: nobody was told of that block, so it is moved aside into a
+file of its own and said so. The header has its own checksum so that a damaged length is never taken for such a tear.
+Everything else that does not fit is damage: it is named and refused, never repaired.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ LOCK_FILE = "ledger.lock"
 
 _FIELDS = struct.Struct(">QII")
 _HEADER_BYTES = _FIELDS.size + 4
-_READ_ONLY_MODE = 0o600
+_PRIVATE_MODE = 0o600
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class BlockFile:
     @classmethod
     def create(cls, path: Path, *, genesis: bytes) -> None:
         """Make the file with its first block; refuse to touch one that exists."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _READ_ONLY_MODE)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _PRIVATE_MODE)
         try:
             _write_all(descriptor, MAGIC + _frame(0, genesis), offset=0)
             os.fsync(descriptor)

@@ -1,7 +1,8 @@
 """A submitted transaction, judged by everything that does not depend on the state.
 
-Source: Fabric's ``core/common/validation/msgvalidation.go`` and ``core/committer/txvalidator/v20``, in their order: the first
-thing wrong gives the code. Duplicates, versions and phantoms come later, in block order (`aiofabric.embedded.committer`).
+Source: Fabric's ``core/common/validation/msgvalidation.go`` and ``core/committer/txvalidator/v20``, in their order: the
+first thing wrong gives the code. Duplicates, versions and phantoms come later, in block order
+(`aiofabric.embedded.committer`).
 """
 
 import hashlib
