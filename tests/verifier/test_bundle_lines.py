@@ -41,7 +41,13 @@ LINES: st.SearchStrategy[Line] = st.one_of(
     st.builds(Block, st.binary(max_size=40)),
     st.builds(Log, TEXTS, COUNTS, COUNTS, COUNTS, PROOFS),
     st.builds(
-        Message, COUNTS, st.binary(max_size=16), TEXTS, st.binary(), COUNTS, st.lists(ROWS, max_size=3).map(tuple)
+        Message,
+        COUNTS,
+        st.binary(min_size=16, max_size=16),
+        TEXTS,
+        st.binary(),
+        COUNTS,
+        st.lists(ROWS, max_size=3).map(tuple),
     ),
     st.builds(Erased, COUNTS, HASHES),
     st.builds(Node, st.integers(0, bundle.MAX_LEVEL), HASHES),

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from support.evidence_builder import small_journey, text, whole_journey, write
 from wayproof_verifier import bundle
 from wayproof_verifier.checks import ledger, messages, state, transactions
-from wayproof_verifier.errors import VerificationError
 from wayproof_verifier.fabric.chain import read_config_chain
 from wayproof_verifier.render import render_json, render_text
 from wayproof_verifier.report import Exit
@@ -28,23 +27,21 @@ LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 SMALL = small_journey()
 LINES = SMALL.lines()
 TRUST = SMALL.trust
+MEMORY = 50
 LONG = bool(os.environ.get("WAYPROOF_LONG"))
 
 
 def remembered(function: Callable[..., Any], *, key: Callable[..., object]) -> Callable[..., Any]:
-    """Return a function that remembers its answers, and its errors, by what `key` makes of its arguments."""
-    answers: dict[object, tuple[Any, Exception | None]] = {}
+    """Return a function that remembers its first answers by what `key` makes of its arguments: the genuine file's."""
+    answers: dict[object, Any] = {}
 
     def call(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401
         name = key(*arguments, **named)
-        if name not in answers:
-            try:
-                answers[name] = function(*arguments, **named), None
-            except VerificationError as error:
-                answers[name] = None, error
-        value, refusal = answers[name]
-        if refusal is not None:
-            raise refusal
+        if name in answers:
+            return answers[name]
+        value = function(*arguments, **named)
+        if len(answers) < MEMORY:
+            answers[name] = value
         return value
 
     return call

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from support.evidence_builder import LOG, Journey, network, small_journey, text, whole_journey
+from support.evidence_builder import LOG, Journey, finished, network, small_journey, text, whole_journey
 from support.evidence_device import Device, spki
 from support.evidence_forging import changed, left_out, report_of, swapped
 from wayproof_verifier.report import Exit
@@ -266,3 +266,61 @@ def test_a_replayed_receipt_promises_nothing_here(journey: Journey) -> None:
 def test_receipts_that_are_none_fail_their_check(journey: Journey, line: bytes) -> None:
     report = report_of(journey, journey.lines(), receipts=line)
     assert report.failed == (("receipts",) if line else ())
+
+
+def test_an_attachment_before_anything_was_anchored_is_whole_and_empty() -> None:
+    journey = Journey(network(), Device("logger-1"))
+    journey.prepare()
+    journey.attach()
+    report = report_of(journey, journey.lines())
+    assert report.exit_status is Exit.VERIFIED
+    assert report.shipment is not None
+    assert report.shipment.intervals[0].messages == 0
+
+
+def test_a_shipment_without_devices_is_unmonitored_from_begin_to_end() -> None:
+    journey = Journey(network(), Device("logger-1"))
+    journey.prepare()
+    keys = [key for key in journey.state_keys() if key.startswith("shipment")]
+    journey.state_keys = lambda: keys  # type: ignore[method-assign]
+    report = report_of(journey, journey.lines())
+    assert report.exit_status is Exit.VERIFIED
+    assert [finding.kind for finding in report.findings] == ["unmonitored"]
+
+
+def test_a_log_that_went_on_in_another_epoch_is_followed() -> None:
+    journey = small_journey()
+    keys = {"checkpoint_key": text(spki(journey.checkpoint_key)), "receipt_key": text(spki(journey.receipt_key))}
+    journey.submit("retire_log", {"log_id": LOG, "epoch": 1, "reason": "restored from a copy", "next": keys})
+    first = journey.log_lines()
+    journey.epoch, journey.counter, journey.leaves = 2, 0, []
+    journey.send(2)
+    journey.anchor()
+    lines = journey.lines()
+    place = next(number for number, line in enumerate(lines) if line["type"] == "log")
+    lines = changed(finished([*lines[:place], *first, *lines[place:]]), "interval", messages=4)
+    report = report_of(journey, lines)
+    assert report.exit_status is Exit.VERIFIED
+    assert "log_retired" in {finding.kind for finding in report.findings}
+    forged = finished(
+        [
+            *lines[:place],
+            *lines[place + len(first) :],
+        ]
+    )
+    assert "anchors.consistency" in report_of(journey, forged).failed
+    assert "file.format" in report_of(journey, swapped(lines, "log")).failed
+
+
+def test_more_findings_than_anybody_reads_are_counted() -> None:
+    journey = small_journey()
+    journey.gaps = []
+    for _ in range(250):
+        journey.device.send()
+        last = journey.send(1)[0].sequence
+        journey.gaps.append([1, last - 1, last - 1])
+    journey.anchor()
+    report = report_of(journey, journey.lines())
+    assert report.exit_status is Exit.VERIFIED
+    assert len(report.findings) == 201
+    assert "more findings are not listed" in report.findings[-1].text

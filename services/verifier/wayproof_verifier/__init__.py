@@ -1,6 +1,7 @@
 """Checks a shipment's evidence offline and trusts nobody; defines what a device's messages mean.
 
-    from wayproof_verifier import TrustRoot, verify
+    from wayproof_verifier import TrustRoot
+    from wayproof_verifier.verify import verify
 
     report = verify(open("shipment.jsonl", "rb"), trust=TrustRoot.decode(open("trust.json", "rb").read()))
     report.exit_status, report.failed, report.findings
@@ -14,7 +15,7 @@ from wayproof_verifier.errors import VerificationError
 from wayproof_verifier.render import render_json, render_text
 from wayproof_verifier.report import Check, Exit, Finding, Problem, Report, Status
 from wayproof_verifier.trust import TrustRoot
-from wayproof_verifier.verify import Options, verify
+from wayproof_verifier.verify import Options
 
 __all__ = [
     "Check",
@@ -28,5 +29,4 @@ __all__ = [
     "VerificationError",
     "render_json",
     "render_text",
-    "verify",
 ]

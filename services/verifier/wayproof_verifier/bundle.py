@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from wayproof_contract import canonical
+from wayproof_verifier.entry import SALT_BYTES
 from wayproof_verifier.errors import EncodingError
 
 FORMAT = "wayproof-evidence"
@@ -177,6 +178,13 @@ def _binary(value: object) -> bytes:
     return data
 
 
+def _salt(value: object) -> bytes:
+    salt = _binary(value)
+    if len(salt) != SALT_BYTES:
+        raise ValueError(f"a salt has {SALT_BYTES} bytes")
+    return salt
+
+
 def _write_binary(data: bytes) -> str:
     return binascii.b2a_base64(data, newline=False).decode("ascii")
 
@@ -277,7 +285,7 @@ _FORMS: dict[str, tuple[type[Line], dict[str, _Codec]]] = {
         Message,
         {
             "index": _COUNT,
-            "salt": _BINARY,
+            "salt": _Codec(_salt, _write_binary),
             "topic": _TEXT,
             "payload": _BINARY,
             "received_at_ms": _COUNT,

@@ -15,6 +15,9 @@ from wayproof_verifier.report import Exit
 from wayproof_verifier.trust import TrustRoot
 from wayproof_verifier.verify import Options, verify
 
+PROGRESS_S = 1
+"""Seconds between two tellings of progress."""
+
 _DESCRIPTION = """\
 Check the evidence of one shipment offline: who had it, every message, nothing missing, nothing changed.
 
@@ -102,15 +105,15 @@ def _opened_receipts(name: str | None) -> BinaryIO | _Nothing:
 
 
 class _Progress:
-    """Tells a person on a terminal, once a second, how far the messages are."""
+    """Tells a person on a terminal now and then how far the messages are."""
 
     def __init__(self) -> None:
-        self._next = time.monotonic() + 1
+        self._next = time.monotonic() + PROGRESS_S
 
     def __call__(self, messages: int) -> None:
         now = time.monotonic()
         if now >= self._next:
-            self._next = now + 1
+            self._next = now + PROGRESS_S
             print(f"\r{messages:,} messages", end="", file=sys.stderr, flush=True)
 
 

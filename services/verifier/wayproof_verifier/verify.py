@@ -67,6 +67,9 @@ _OF_MESSAGES = (
 )
 
 
+_OF_INTERVALS = ("intervals.complete", "erasures", "receipts")
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the reader insists on: evidence as of this block or later, and a closed shipment."""
@@ -158,14 +161,17 @@ class _Verification:
         self._is_judged = True
         self._ledger = judge_ledger(self._lines, trust=self._trust, tally=self._tally)
         if self._ledger is None:
-            for name in _OF_MESSAGES:
-                if self._tally.applies(name):
-                    self._tally.skip(name, "needs the records of the endorsed state")
+            self._skip_messages("needs the records of the endorsed state")
             return
         try:
             self._body = _Body(self._ledger, tally=self._tally, receipts=self._receipts, progress=self._progress)
         except EncodingError as error:
-            self._tally.add("messages.signatures", Problem(str(error)))
+            self._skip_messages(f"a registered key cannot be used: {error}")
+
+    def _skip_messages(self, reason: str) -> None:
+        for name in _OF_MESSAGES:
+            if self._tally.applies(name):
+                self._tally.skip(name, reason)
 
     def _take_block(self, number: int, item: Block) -> None:
         self._tally.apply("blocks.chain")
@@ -214,7 +220,7 @@ class _Verification:
         header = self._lines.header
         return Report(
             checks=self._tally.checks(),
-            findings=tuple(self._tally.findings),
+            findings=self._tally.findings,
             shipment=self._shipment(),
             ledger=header.ledger if header else "",
             channel=header.channel if header else "",
@@ -231,6 +237,9 @@ class _Verification:
             return None
 
 
+_NO_LOG = Log(log_id="", epoch=0, counter=0, size=0, consistency=())
+
+
 class _Body:
     """The logs with their messages, and the intervals."""
 
@@ -245,6 +254,7 @@ class _Body:
         self._held: Held = held_positions(ledger.book, places=_places(self._promises))
         self._intervals, self._messages = self._new_pass(is_first=True)
         self._tree: Tree | None = None
+        self._log = _NO_LOG
         self._logs: list[tuple[str, int]] = []
         self._claims: list[Interval] = []
         self._walks: list[Walk] = []
@@ -309,15 +319,23 @@ class _Body:
         for log_id, epoch, index in sorted(set(self._ledger.book.erasures) - self._messages.erased):
             problem = Problem("an erasure of a leaf that is not shown as erased", f"{log_id}/{epoch} leaf {index}")
             self._tally.add("file.format", problem)
+        if self._tally.has_problems("messages.signatures"):
+            for name in _OF_INTERVALS:
+                if self._tally.applies(name):
+                    self._tally.skip(name, "needs messages.signatures, which did not pass")
+        else:
+            self._finish_intervals(again)
+        for name in _OF_MESSAGES:
+            if self._tally.applies(name):
+                self._tally.finish(name)
+
+    def _finish_intervals(self, again: Callable[[], Iterable[Line]]) -> None:
         try:
             self._walk(again)
         except EncodingError as error:
             self._tally.add("intervals.complete", Problem(str(error)))
         else:
             self._finish_walks()
-        for name in _OF_MESSAGES:
-            if self._tally.applies(name):
-                self._tally.finish(name)
 
     def _walk(self, again: Callable[[], Iterable[Line]]) -> None:
         intervals = self._intervals

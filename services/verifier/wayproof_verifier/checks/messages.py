@@ -138,7 +138,7 @@ class MessagePass:
             self._tally.add("erasures", Finding("erased", text, where))
 
     def _signer(self, decoded: Decoded, where: str) -> KnownKey | None:
-        """Return the key under which a message is signed; its signature is verified in the first pass."""
+        """Return the key under which a message is signed, None if it is not; it is verified in the first pass."""
         if decoded.envelope is None:
             self._fail("messages.signatures", "the message is not signed", where)
             return None
@@ -150,6 +150,7 @@ class MessagePass:
             rejection = verify(decoded, key=known.public_key)
             if rejection is not None:
                 self._fail("messages.signatures", f"{rejection.code}: {rejection.detail}", where)
+                return None
         return known
 
     def _fail(self, check: str, reason: str, where: str) -> None:

@@ -5,7 +5,6 @@ What it promises beyond an interval is another shipment's matter, and is only me
 """
 
 import base64
-import binascii
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -63,7 +62,7 @@ def _receipt(data: bytes, *, book: Book) -> Receipt:
         if members.keys() != {"receipt"} or not isinstance(members["receipt"], str):
             raise EncodingError('a line is {"receipt": base64}')
         receipt = decode_receipt(base64.b64decode(members["receipt"], validate=True))
-    except (canonical.CanonicalError, binascii.Error) as error:
+    except ValueError as error:
         raise EncodingError(f"not a line of receipts: {error}") from error
     if isinstance(receipt, Rejection):
         raise EncodingError(f"{receipt.code}: {receipt.detail}")

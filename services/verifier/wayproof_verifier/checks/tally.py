@@ -27,7 +27,8 @@ class Tally:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._entries = {name: _Entry() for name in names}
-        self.findings: list[Finding] = []
+        self._findings: list[Finding] = []
+        self._more_findings = 0
 
     def run(self, name: str, outcomes: Iterable[Outcome], *, needs: Iterable[str] = ()) -> bool:
         """Run a check to its end and tell whether it passed. An error that it raises is its problem."""
@@ -66,14 +67,19 @@ class Tally:
     def add(self, name: str, outcome: Outcome) -> None:
         """Take a problem of a check, or a finding."""
         if isinstance(outcome, Finding):
-            if len(self.findings) < MAX_FINDINGS:
-                self.findings.append(outcome)
+            self._add_finding(outcome)
             return
         entry = self._entries[name]
         if len(entry.problems) < MAX_PROBLEMS:
             entry.problems.append(outcome)
         else:
             entry.more += 1
+
+    def _add_finding(self, finding: Finding) -> None:
+        if len(self._findings) < MAX_FINDINGS:
+            self._findings.append(finding)
+        else:
+            self._more_findings += 1
 
     def skip(self, name: str, reason: str) -> None:
         """Say why a check cannot be done."""
@@ -91,9 +97,20 @@ class Tally:
         entry = self._entries[name]
         return entry.done and not entry.problems and not entry.impossible
 
+    def has_problems(self, name: str) -> bool:
+        """Tell whether a check has failed already."""
+        return bool(self._entries[name].problems)
+
     def applies(self, name: str) -> bool:
         """Tell whether a check applies to this file and these options."""
         return name in self._entries
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What must be said besides; where that is too much, how much more there was."""
+        if not self._more_findings:
+            return tuple(self._findings)
+        return (*self._findings, Finding("more", f"{self._more_findings} more findings are not listed"))
 
     def checks(self) -> tuple[Check, ...]:
         """Return all checks as they ended."""
