@@ -9,6 +9,7 @@ from fabric_protos.ledger.rwset.kvrwset import kv_rwset_pb2
 
 from aiofabric.embedded import EmbeddedLedger, RequestRefusedError
 from support.embedded_client import Client, at, commit_together, opened, result_of, transaction_id
+from support.embedded_network import provision
 
 VALID, MVCC_READ_CONFLICT, PHANTOM_READ_CONFLICT = 0, 11, 12
 
@@ -197,7 +198,7 @@ async def test_transient_data_reach_the_contract_and_not_the_transaction(tmp_pat
         (("fail", "500"), "chaincode response 500, as asked"),
         (("crash", "error"), "chaincode response 500, chaincode raised RuntimeError: as asked"),
         (("crash", "exit"), "chaincode response 500, chaincode raised SystemExit: 3"),
-        (("garbage",), "chaincode response 500, chaincode returned str, not Response"),
+        (("garbage",), "chaincode response 500, chaincode raised TypeError: it returned str, not Response"),
         (("absent",), "chaincode response 400, no function absent"),
     ],
 )
@@ -212,6 +213,29 @@ async def test_a_contract_that_fails_is_not_endorsed(tmp_path: Path, args: tuple
         assert (refusal.value.code.name, refusal.value.details[0].message) == ("ABORTED", answer)
         assert ledger.height == 1
         assert (await client.submit(ledger, "put", "still", "alive"))[1] == VALID
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "words"),
+    [
+        ("support.absent:invoke", "ModuleNotFoundError"),
+        ("support.embedded_contract:absent", "AttributeError"),
+        ("support.embedded_contract", "support.embedded_contract"),
+        ("support.embedded_network:TESTS", "is not callable"),
+    ],
+)
+async def test_a_contract_that_cannot_be_imported_is_one_that_cannot_be_launched(
+    tmp_path: Path, entry_point: str, words: str
+) -> None:
+    directory = provision(tmp_path / "ledger", chaincodes={"assets": entry_point})
+    async with opened(directory) as ledger:
+        client = Client.of(directory)
+        for ask in (client.evaluate, client.endorse):
+            with pytest.raises(RequestRefusedError) as refusal:
+                await ask(ledger, "get", "k")
+            assert refusal.value.code.name == "ABORTED"
+            assert "could not launch chaincode assets" in refusal.value.details[0].message
+            assert words in refusal.value.details[0].message
 
 
 async def test_endorsements_that_differ_are_not_a_transaction(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ class LedgerStatus:
 
 
 def status(directory: Path) -> LedgerStatus:
-    """Verify a ledger without changing it, served or not, and say what it is. Raises ProvisionError if there is none."""
+    """Verify a ledger, served or not, without changing it. Raises ProvisionError if there is none."""
     description = describe(directory)
     chain, problem = None, ""
     try:

@@ -3,18 +3,17 @@
 Source: Fabric's ``core/endorser/endorser.go`` and ``internal/pkg/gateway/{evaluate,endorse}.go``.
 """
 
-import importlib
-import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fabric_protos.common import common_pb2
 from fabric_protos.peer import chaincode_event_pb2, chaincode_pb2, proposal_pb2, proposal_response_pb2, transaction_pb2
 
-from aiofabric.chaincode import Chaincode, Response
-from aiofabric.chaincode.interface import ERROR, ERROR_THRESHOLD, OK
+from aiofabric.chaincode import Response
+from aiofabric.chaincode.interface import ERROR_THRESHOLD, OK
+from aiofabric.embedded.contracts import ChaincodeLaunchError, Contracts
 from aiofabric.embedded.errors import Code, RequestRefusedError
 from aiofabric.embedded.membership import Member, Membership
 from aiofabric.embedded.policy import ENDORSEMENT, Policies
@@ -28,8 +27,6 @@ from aiofabric.identity import Signer
 CHAINCODE_VERSION = "1.0"
 ENDORSE_FAILED = "failed to endorse transaction, see attached details for more info"
 COLLECT_FAILED = "failed to collect enough transaction endorsements, see attached details for more info"
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +53,13 @@ class Endorser:
         self,
         peers: Sequence[Peer],
         *,
-        chaincodes: Mapping[str, Chaincode],
+        contracts: Contracts,
         policies: Policies,
         state: WorldState,
         lock: threading.Lock,
     ) -> None:
         self._peers = {peer.msp_id: peer for peer in peers}
-        self._chaincodes = chaincodes
+        self._contracts = contracts
         self._policies = policies
         self._state = state
         self._lock = lock
@@ -72,15 +69,17 @@ class Endorser:
         name = proposal.invocation.chaincode
         where = f"chaincode {name} in channel {proposal.invocation.channel_id}"
         candidates = [msp_id for msp_id in organisations or self._peers if msp_id in self._peers]
-        if name not in self._chaincodes or not candidates:
+        if name not in self._contracts or not candidates:
             raise RequestRefusedError(Code.FAILED_PRECONDITION, message=f"no peers available to evaluate {where}")
         peer = self._peers[caller if caller in candidates else candidates[0]]
-        with self._lock:
-            response, _ = self._run(proposal.invocation)
+        try:
+            with self._lock:
+                response, _ = self._run(proposal.invocation)
+        except ChaincodeLaunchError as error:
+            raise _evaluate_refusal(Code.ABORTED, peer=peer, words=str(error)) from error
         refusal = _refusal(response)
         if refusal:
-            message = f"evaluate call to endorser returned error: {refusal}"
-            raise RequestRefusedError(Code.UNKNOWN, message=message, details=(peer.detail(refusal),))
+            raise _evaluate_refusal(Code.UNKNOWN, peer=peer, words=refusal)
         return response
 
     def endorse(self, proposal: Proposal, *, organisations: Sequence[str], caller: str) -> common_pb2.Envelope:
@@ -89,8 +88,11 @@ class Endorser:
         results: list[bytes] = []
         with self._lock:  # all peers simulate on the same height
             for peer in peers:
-                response, stub = self._run(proposal.invocation)
-                refusal = _refusal(response)
+                try:
+                    response, stub = self._run(proposal.invocation)
+                    refusal = _refusal(response)
+                except ChaincodeLaunchError as error:
+                    refusal = str(error)
                 if refusal:
                     message = COLLECT_FAILED if organisations or results else ENDORSE_FAILED
                     raise RequestRefusedError(Code.ABORTED, message=message, details=(peer.detail(refusal),))
@@ -105,7 +107,7 @@ class Endorser:
         return _transaction(proposal, response_payload=results[0], peers=peers)
 
     def _endorsing_peers(self, proposal: Proposal, *, organisations: Sequence[str], caller: str) -> list[Peer]:
-        if proposal.invocation.chaincode not in self._chaincodes:
+        if proposal.invocation.chaincode not in self._contracts:
             message = (
                 "no combination of peers can be derived which satisfy the endorsement policy: chaincode "
                 f"{proposal.invocation.chaincode} is not installed"
@@ -129,27 +131,8 @@ class Endorser:
         raise RequestRefusedError(Code.FAILED_PRECONDITION, message=message)
 
     def _run(self, invocation: Invocation) -> tuple[Response, SimulationStub]:
-        """Run the contract; whatever it raises is answered as a peer answers for a chaincode that failed."""
         stub = SimulationStub(invocation, state=self._state.namespace(invocation.chaincode))
-        try:
-            response: object = self._chaincodes[invocation.chaincode](stub)
-        except BaseException as error:
-            logger.exception("chaincode %s failed in transaction %s", invocation.chaincode, invocation.tx_id)
-            return Response(status=ERROR, message=f"chaincode raised {type(error).__name__}: {error}"), stub
-        if not isinstance(response, Response):
-            return Response(status=ERROR, message=f"chaincode returned {type(response).__name__}, not Response"), stub
-        return response, stub
-
-
-def load_chaincode(entry_point: str) -> Chaincode:
-    """Import a contract named "module:attribute". What the module raises is raised."""
-    module_name, _, attribute = entry_point.partition(":")
-    if not module_name or not attribute:
-        raise ValueError(f"{entry_point!r} names no contract: write module:attribute")
-    chaincode: Chaincode = getattr(importlib.import_module(module_name), attribute)
-    if not callable(chaincode):
-        raise TypeError(f"{entry_point!r} is not callable")
-    return chaincode
+        return self._contracts.run(invocation.chaincode, stub=stub), stub
 
 
 def load_peers(directory: Path, *, organisations: Sequence[str], membership: Membership) -> list[Peer]:
@@ -159,6 +142,11 @@ def load_peers(directory: Path, *, organisations: Sequence[str], membership: Mem
         identity, sign = load_identity(directory / "organisations" / msp_id / "peer", msp_id=msp_id)
         peers.append(Peer(membership.member(identity.serialized()), sign))
     return peers
+
+
+def _evaluate_refusal(code: Code, *, peer: Peer, words: str) -> RequestRefusedError:
+    message = f"evaluate call to endorser returned error: {words}"
+    return RequestRefusedError(code, message=message, details=(peer.detail(words),))
 
 
 def _refusal(response: Response) -> str:

@@ -17,7 +17,8 @@ from google.protobuf.message import DecodeError
 from aiofabric.chaincode import Response
 from aiofabric.embedded import proposal as proposals
 from aiofabric.embedded.channel import Channel
-from aiofabric.embedded.endorser import COLLECT_FAILED, ENDORSE_FAILED, Endorser, load_chaincode, load_peers
+from aiofabric.embedded.contracts import Contracts
+from aiofabric.embedded.endorser import COLLECT_FAILED, ENDORSE_FAILED, Endorser, load_peers
 from aiofabric.embedded.errors import Code, DevelopmentLedgerWarning, IdentityRefusedError, RequestRefusedError
 from aiofabric.embedded.events import EventFilter
 from aiofabric.embedded.genesis import MAX_MESSAGE_BYTES
@@ -25,7 +26,7 @@ from aiofabric.embedded.membership import Member
 from aiofabric.embedded.ordering import Orderer
 from aiofabric.embedded.policy import READERS, WRITERS
 from aiofabric.embedded.proposal import Proposal, ProposalRefusedError
-from aiofabric.embedded.provision import load_identity
+from aiofabric.embedded.provision import describe, load_identity
 from aiofabric.embedded.seek import Seek, SeekReader, position
 from aiofabric.embedded.storage import DirectoryLock
 from aiofabric.embedded.transaction import Candidate
@@ -65,24 +66,29 @@ class EmbeddedLedger:
     async def open(cls, directory: Path) -> "EmbeddedLedger":
         """Verify a directory's ledger from its first block to its last and open it.
 
-        Raises LedgerDamagedError, LedgerInUseError, ProvisionError, and whatever importing a contract raises. Warns
-        with `DevelopmentLedgerWarning`.
+        Raises LedgerDamagedError, LedgerInUseError, ProvisionError. Warns with `DevelopmentLedgerWarning`.
         """
         warnings.warn(WARNING, DevelopmentLedgerWarning, stacklevel=2)
         logger.warning("%s: %s", directory, WARNING)
+        describe(directory)  # before anything is made in what may not be a ledger's directory
         lock = DirectoryLock(directory)
         try:
             channel = await asyncio.to_thread(Channel.open, directory)
+        except BaseException:
+            lock.release()
+            raise
+        try:
             orderer_home = directory / "organisations" / channel.description.orderer / "orderer"
             identity, sign = load_identity(orderer_home, msp_id=channel.description.orderer)
             endorser = Endorser(
                 load_peers(directory, organisations=channel.description.organisations, membership=channel.membership),
-                chaincodes={name: load_chaincode(entry) for name, entry in channel.description.chaincodes.items()},
+                contracts=Contracts(channel.description.chaincodes),
                 policies=channel.policies,
                 state=channel.chain.state,
                 lock=channel.chain.lock,
             )
         except BaseException:
+            channel.chain.file.close()
             lock.release()
             raise
         orderer = Orderer(channel.chain, identity=identity.serialized(), sign=sign)

@@ -102,9 +102,11 @@ class SimulationStub:
 
     def put_state(self, key: str, value: bytes) -> None:
         """Write a value when the transaction commits."""
+        if not isinstance(value, bytes):
+            raise TypeError("a value is bytes")
         if not value:
             raise ValueError(f"key {key!r}: an empty value cannot be told from an absent one; delete the key instead")
-        self._write(key, bytes(value))
+        self._write(key, value)
 
     def del_state(self, key: str) -> None:
         """Delete a key when the transaction commits."""
@@ -163,7 +165,9 @@ class SimulationStub:
         """Set the transaction's one chaincode event."""
         if not name:
             raise ValueError("an event needs a name")
-        self.event = (name, bytes(payload))
+        if not isinstance(payload, bytes):
+            raise TypeError("the payload of an event is bytes")
+        self.event = (name, payload)
 
     def _scan(self, start_key: str, end_key: str) -> Iterator[tuple[str, bytes]]:
         query = RangeRead(start_key, end_key)
