@@ -141,7 +141,7 @@ def test_progress_is_told_to_people_only(
     evidence, trust = files
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr("wayproof_verifier.verify.PROGRESS_EVERY", 1)
+    monkeypatch.setattr("wayproof_verifier.checks.body.PROGRESS_EVERY", 1)
     monkeypatch.setattr("wayproof_verifier.cli.PROGRESS_S", 0)
     assert cli.main([evidence, "--trust-root", trust]) == 0
     assert "6 messages" in terminal.getvalue()

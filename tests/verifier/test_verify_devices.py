@@ -324,3 +324,23 @@ def test_more_findings_than_anybody_reads_are_counted() -> None:
     assert report.exit_status is Exit.VERIFIED
     assert len(report.findings) == 201
     assert "more findings are not listed" in report.findings[-1].text
+
+
+def test_an_old_page_of_state_does_not_borrow_a_newer_one_s_height() -> None:
+    journey = small_journey()
+    stale = journey.network.endorsed([key for key in journey.state_keys() if key.startswith("shipment")])
+    journey.hand_over()
+    journey.anchor()
+    fresh = journey.network.endorsed([key for key in journey.state_keys() if not key.startswith("shipment")])
+    lines = [line for line in journey.lines() if line["type"] != "state"]
+    states = [{"type": "state", "payload": text(page)} for page in (fresh, stale)]
+    events = {tx_id for tx_id, (version, _) in journey.network.envelopes.items() if version[0] in {6, 7}}
+    kept = [line for line in lines if line.get("envelope") not in {envelope(journey, tx_id) for tx_id in events}]
+    lines = finished([*kept[:2], *states, *kept[2:]])
+    assert report_of(journey, lines).exit_status is Exit.VERIFIED
+    assert report_of(journey, lines).as_of_block == 4
+    assert report_of(journey, lines, min_height=6).failed == ("height",)
+
+
+def envelope(journey: Journey, tx_id: str) -> str:
+    return text(journey.network.envelopes[tx_id][1])

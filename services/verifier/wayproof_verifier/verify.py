@@ -12,62 +12,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from wayproof_verifier.bundle import (
-    Block,
-    Config,
-    Erased,
-    Header,
-    Interval,
-    Line,
-    Log,
-    Message,
-    Node,
-    State,
-    Transaction,
-    read_lines,
-)
-from wayproof_verifier.checks.anchors import check_consistency
+from wayproof_verifier.bundle import Block, Config, Header, Line, State, Transaction, read_lines
 from wayproof_verifier.checks.blocks import BlockPass
-from wayproof_verifier.checks.book import Place
-from wayproof_verifier.checks.chain import Position, Walk
-from wayproof_verifier.checks.intervals import (
-    Held,
-    Intervals,
-    check_chain_of_erased,
-    check_complete,
-    check_doubts,
-    held_positions,
-    summary,
-)
+from wayproof_verifier.checks.body import OF_MESSAGES, Body
 from wayproof_verifier.checks.ledger import Ledger, LedgerLines, judge_ledger
-from wayproof_verifier.checks.messages import KeyRing, MessagePass
-from wayproof_verifier.checks.receipts import Promise, check_receipts, read_receipts
 from wayproof_verifier.checks.summary import shipment_summary
 from wayproof_verifier.checks.tally import Tally
-from wayproof_verifier.checks.tree import Tree
 from wayproof_verifier.errors import EncodingError, VerificationError
-from wayproof_verifier.report import CHECKS, IntervalSummary, Problem, Report, Shipment
+from wayproof_verifier.report import CHECKS, Problem, Report, Shipment
 from wayproof_verifier.trust import TrustRoot
 
-MAX_PASSES = 8
-"""How often the file is read again at most: each pass looks closer at messages that contradict each other."""
-
-PROGRESS_EVERY = 1000
 _OPTIONAL = {"blocks.chain", "receipts", "height", "closed"}
-_OF_MESSAGES = (
-    "anchors.consistency",
-    "log.inclusion",
-    "messages.decoding",
-    "messages.signatures",
-    "messages.scope",
-    "readings.derived",
-    "intervals.complete",
-    "erasures",
-    "receipts",
-)
-
-
-_OF_INTERVALS = ("intervals.complete", "erasures", "receipts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +75,7 @@ class _Verification:
         self._ledger: Ledger | None = None
         self._is_judged = False
         self._blocks: BlockPass | None = None
-        self._body: _Body | None = None
+        self._body: Body | None = None
 
     def run(self) -> Report:
         first = _Digesting(self._evidence)
@@ -164,12 +119,12 @@ class _Verification:
             self._skip_messages("needs the records of the endorsed state")
             return
         try:
-            self._body = _Body(self._ledger, tally=self._tally, receipts=self._receipts, progress=self._progress)
+            self._body = Body(self._ledger, tally=self._tally, receipts=self._receipts, progress=self._progress)
         except EncodingError as error:
             self._skip_messages(f"a registered key cannot be used: {error}")
 
     def _skip_messages(self, reason: str) -> None:
-        for name in _OF_MESSAGES:
+        for name in OF_MESSAGES:
             if self._tally.applies(name):
                 self._tally.skip(name, reason)
 
@@ -183,7 +138,7 @@ class _Verification:
                 chain=self._ledger.chain,
                 genesis=self._trust.genesis,
                 expected=self._ledger.places,
-                height=self._ledger.as_of_block,
+                height=self._ledger.height,
             )
         for problem in self._blocks.add(item.block, where=f"line {number}"):
             self._tally.add("blocks.chain", problem)
@@ -235,164 +190,6 @@ class _Verification:
             return shipment_summary(self._ledger.book, gsin=self._lines.header.gsin, intervals=intervals)
         except VerificationError:
             return None
-
-
-_NO_LOG = Log(log_id="", epoch=0, counter=0, size=0, consistency=())
-
-
-class _Body:
-    """The logs with their messages, and the intervals."""
-
-    def __init__(
-        self, ledger: Ledger, *, tally: Tally, receipts: BinaryIO | None, progress: Callable[[int], None] | None
-    ) -> None:
-        self._ledger = ledger
-        self._tally = tally
-        self._progress = progress
-        self._keys = KeyRing(ledger.book)
-        self._promises = read_receipts(receipts, book=ledger.book) if receipts is not None else []
-        self._held: Held = held_positions(ledger.book, places=_places(self._promises))
-        self._intervals, self._messages = self._new_pass(is_first=True)
-        self._tree: Tree | None = None
-        self._log = _NO_LOG
-        self._logs: list[tuple[str, int]] = []
-        self._claims: list[Interval] = []
-        self._walks: list[Walk] = []
-        self._count = 0
-
-    def _new_pass(self, *, is_first: bool) -> tuple[Intervals, MessagePass]:
-        intervals = Intervals(self._ledger.book, anchored=self._ledger.anchored, held=self._held)
-        book, keys = self._ledger.book, self._keys
-        return intervals, MessagePass(book, keys=keys, intervals=intervals, tally=self._tally, is_first=is_first)
-
-    def take(self, item: Line) -> None:
-        """Take the next line of the first pass."""
-        match item:
-            case Log():
-                self._begin_log(item)
-            case Message() | Erased() | Node():
-                self._take_leaf(item)
-            case Interval():
-                self._claims.append(item)
-
-    def _begin_log(self, log: Log) -> None:
-        self._end_log()
-        self._tree = Tree(log)
-        name = (log.log_id, log.epoch)
-        if self._logs and self._logs[-1] >= name:
-            self._tally.add("file.format", Problem("logs are not in order", f"{log.log_id}/{log.epoch}"))
-        self._logs.append(name)
-        anchors = self._ledger.book.anchors.get(name, ())
-        if not anchors or (log.counter, log.size) != (anchors[-1].counter, anchors[-1].size):
-            problem = Problem("its anchor is not the newest one carried of this epoch", f"{log.log_id}/{log.epoch}")
-            self._tally.add("log.inclusion", problem)
-            self._tree = None
-        for problem in check_consistency(log, anchors=anchors):
-            self._tally.add("anchors.consistency", problem)
-        self._log = log
-
-    def _end_log(self) -> None:
-        if self._tree is not None:
-            anchors = self._ledger.book.anchors[self._log.log_id, self._log.epoch]
-            for problem in self._tree.check_root(anchors[-1].root):
-                self._tally.add("log.inclusion", problem)
-        self._tree = None
-
-    def _take_leaf(self, item: Message | Erased | Node) -> None:
-        if self._tree is not None:
-            try:
-                self._tree.add(item)
-            except EncodingError as error:
-                self._tally.add("log.inclusion", Problem(str(error)))
-                self._tree = None
-        _take_leaf(self._messages, item, log=self._log)
-        self._count += isinstance(item, Message)
-        if self._progress is not None and self._count % PROGRESS_EVERY == 0:
-            self._progress(self._count)
-
-    def finish(self, again: Callable[[], Iterable[Line]]) -> None:
-        """Walk the intervals, reading the file again where needed, and finish every check of the messages."""
-        self._end_log()
-        for log_id, epoch in sorted(set(self._ledger.book.anchors) - set(self._logs)):
-            problem = Problem("there is no log line of this epoch", f"{log_id}/{epoch}")
-            self._tally.add("anchors.consistency", problem)
-        for log_id, epoch, index in sorted(set(self._ledger.book.erasures) - self._messages.erased):
-            problem = Problem("an erasure of a leaf that is not shown as erased", f"{log_id}/{epoch} leaf {index}")
-            self._tally.add("file.format", problem)
-        if self._tally.has_problems("messages.signatures"):
-            for name in _OF_INTERVALS:
-                if self._tally.applies(name):
-                    self._tally.skip(name, "needs messages.signatures, which did not pass")
-        else:
-            self._finish_intervals(again)
-        for name in _OF_MESSAGES:
-            if self._tally.applies(name):
-                self._tally.finish(name)
-
-    def _finish_intervals(self, again: Callable[[], Iterable[Line]]) -> None:
-        try:
-            self._walk(again)
-        except EncodingError as error:
-            self._tally.add("intervals.complete", Problem(str(error)))
-        else:
-            self._finish_walks()
-
-    def _walk(self, again: Callable[[], Iterable[Line]]) -> None:
-        intervals = self._intervals
-        for _ in range(MAX_PASSES):
-            self._walks = [track.chain.walk() for track in intervals.tracks]
-            if not any(walk.hold for walk in self._walks):
-                self._intervals = intervals
-                return
-            self._held = _more(self._held, intervals, self._walks)
-            intervals, messages = self._new_pass(is_first=False)
-            log: Log | None = None
-            for item in again():
-                log = item if isinstance(item, Log) else log
-                if log is not None and isinstance(item, Message | Erased):
-                    _take_leaf(messages, item, log=log)
-        raise EncodingError(f"more contradictions than {MAX_PASSES} readings can tell apart")
-
-    def _finish_walks(self) -> None:
-        tracks, walks = self._intervals.tracks, self._walks
-        outcomes = {
-            "intervals.complete": check_complete(tracks, walks=walks, claims=self._claims, book=self._ledger.book),
-            "messages.signatures": check_doubts(tracks, walks=walks, endings=self._keys.endings),
-            "erasures": check_chain_of_erased(tracks, walks=walks),
-        }
-        if self._tally.applies("receipts"):
-            outcomes["receipts"] = check_receipts(
-                self._promises, tracks=tracks, walks=walks, proven_at_ms=self._proven()
-            )
-        for name, found in outcomes.items():
-            for outcome in found:
-                self._tally.add(name, outcome)
-
-    def _proven(self) -> dict[str, int]:
-        """Return, by log, when the newest head was anchored that is in the file."""
-        return {log_id: anchors[-1].at_ms for (log_id, _), anchors in sorted(self._ledger.book.anchors.items())}
-
-    def summaries(self) -> list[IntervalSummary]:
-        """Return what the report shows of each interval, once they were walked."""
-        return [summary(track, walk) for track, walk in zip(self._intervals.tracks, self._walks, strict=False)]
-
-
-def _take_leaf(messages: MessagePass, item: Message | Erased | Node, *, log: Log) -> None:
-    if isinstance(item, Message):
-        messages.message(item, log=log)
-    elif isinstance(item, Erased):
-        messages.erased_leaf(item, log=log)
-
-
-def _places(promises: Iterable[Promise]) -> list[Place]:
-    return [promise.place for promise in promises if promise.place is not None]
-
-
-def _more(held: Held, intervals: Intervals, walks: Iterable[Walk]) -> dict[int, frozenset[Position]]:
-    return {
-        track.attachment.event.version: held[track.attachment.event.version] | walk.hold
-        for track, walk in zip(intervals.tracks, walks, strict=True)
-    }
 
 
 class _Digesting:

@@ -32,12 +32,17 @@ class LedgerLines:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What the messages are checked against. `places` says where each transaction's envelope stands in the ledger."""
+    """What the messages are checked against.
+
+    `places` says where each transaction's envelope stands in the ledger, `height` is the highest block among them. The
+    evidence is *as of* the lowest height that one of its states reached: each was read at a moment of its own.
+    """
 
     chain: ConfigChain
     records: Mapping[str, Record]
     book: Book
     places: Mapping[LedgerVersion, bytes]
+    height: int
     as_of_block: int
     anchored: Mapping[int, Size]
 
@@ -73,11 +78,17 @@ def judge_ledger(lines: LedgerLines, *, trust: TrustRoot, tally: Tally) -> Ledge
         records=state,
         book=book,
         places={versions[item.tx_id]: item.envelope for item in carried if item.tx_id in versions},
-        as_of_block=max(version[0] for version in versions.values()),
+        height=max(version[0] for version in versions.values()),
+        as_of_block=min(_height(item) for _, item in states),
         anchored={
             item.event.version: attachment_size(book, records=state, attachment=item) for item in book.attachments
         },
     )
+
+
+def _height(endorsed: Transaction) -> int:
+    """Return the highest block that an endorsed read saw."""
+    return max(version.block_num for version in endorsed.reads.values() if version is not None)
 
 
 def _check_trust_root(header: Header, genesis: bytes, *, trust: TrustRoot) -> Iterator[Problem]:
