@@ -136,9 +136,8 @@ class EmbeddedLedger:
         try:
             caller = self._check(proposal)
         except ProposalRefusedError as error:
-            unavailable = error.code is Code.UNAVAILABLE
             message = COLLECT_FAILED if organisations else ENDORSE_FAILED
-            code = Code.UNAVAILABLE if unavailable else Code.ABORTED
+            code = Code.UNAVAILABLE if error.code is Code.UNAVAILABLE else Code.ABORTED
             raise RequestRefusedError(code, message=message, details=(self._detail(error.message),)) from error
         return self._endorser.endorse(proposal, organisations=organisations, caller=caller)
 
