@@ -217,13 +217,18 @@ def _attachment(head: Record, position: Record, *, ended: bool = False) -> Recor
 
 
 def _may_detach(session: Session, head: Record, attachment: Record, *, position: Record) -> bool:
-    """Tell whether a detachment takes effect: after somebody else took over, or when the counterparty agrees."""
-    caller = session.caller.msp_id
-    taken_over = head["custodian_since"] > attachment["attached"] and head["custodian"] != attachment["organisation"]
-    if taken_over and caller == attachment["organisation"]:
+    """Tell whether a detachment takes effect: after somebody else took over, or when the counterparty agrees.
+
+    Whoever attached the device is one of the two: nobody else can end what it measures.
+    """
+    caller, owner = session.caller.msp_id, attachment["organisation"]
+    taken_over = head["custodian_since"] > attachment["attached"] and head["custodian"] != owner
+    if taken_over and caller == owner:
         return True
     return any(
-        request["position"] == position and caller == _counterparty(head, requester=request["organisation"])
+        request["position"] == position
+        and caller == _counterparty(head, requester=request["organisation"])
+        and owner in (caller, request["organisation"])
         for request in attachment.get("detach_requests", [])
     )
 

@@ -232,7 +232,7 @@ class Model:
         return True
 
     def detach_device(self, attempt: Attempt, shipment: Shipment) -> bool:
-        """The owner after a takeover; else two organisations, the second being the first one's counterparty."""
+        """The owner after a takeover; else the owner and another, the second being the first one's counterparty."""
         position, anchor = attempt.argument["position"], attempt.argument["anchor"]
         interval = next((item for item in shipment.current() if item.stream == stream_of(position)), None)
         if interval is None or not may_follow(position, interval.reached):
@@ -241,7 +241,9 @@ class Model:
             return False
         taken_over = shipment.taken_at > interval.since and shipment.custodian != interval.owner
         agreed = any(
-            wish == position and attempt.by == self._counterparty(shipment, asking)
+            wish == position
+            and attempt.by == self._counterparty(shipment, asking)
+            and interval.owner in {attempt.by, asking}
             for asking, wish in interval.wishes.items()
         )
         if (taken_over and attempt.by == interval.owner) or agreed:
