@@ -119,6 +119,9 @@ HOSTILE: Mapping[str, tuple[RejectionCode, bytes]] = {
     "87,381 empty records": (C.INVALID_PACK, b"[{}" + b",{}" * 87_380 + b"]"),
     "a name of 200,000 characters": (C.INVALID_NAME, f'[{{"n":"{"a" * 200_000}","v":1}}]'.encode()),
 }
-"""Payloads made to hurt their reader, and what they are answered. Each is at most as long as a message may be, unless its length is the fault."""
+"""Payloads made to hurt their reader, and what they are answered.
+
+Each is at most as long as a message may be, unless its length is the fault.
+"""
 
 RECEIPTS_TOPIC = receipts_topic("ShipperMSP", device_id="reefer-7")
