@@ -160,6 +160,12 @@ def test_the_counterparty_agrees_to_the_same_position_only() -> None:
     assert head["attachments"][0]["end"] == position("n1", "conditions", 13)
 
 
+def test_two_others_do_not_end_what_a_device_measures() -> None:
+    world = prepared_world()
+    world.do("detach_device", attach_argument("n1", 12), by=CARRY)
+    assert "end" not in world.do("detach_device", attach_argument("n1", 12), by=SOUTH)["attachments"][0]
+
+
 def test_whoever_is_offered_the_goods_is_the_counterparty() -> None:
     world = prepared_world()
     offer(world, giver=NORTH, taker=CARRY, sequence=12)
