@@ -21,8 +21,9 @@
 7. The consignor creates a shipment, naming parties, lane, limits and units, and is its first custodian.
 8. A party attaches its own devices: the interval begins after the message named. One stream is attached at most once at
    a time, and never again before an earlier end.
-9. Detaching takes effect at once only while another organisation has taken over. Else the owner and the counterparty
-   must name the same position. No interval ends before a position at which custody was accepted.
+9. Detaching takes effect at once only for whoever attached the device, and only while another organisation has taken
+   over. Else the counterparty must name the same position; whoever attached it is always one of the two. No interval
+   ends before a position at which custody was accepted.
 10. Every reference to an anchor is checked against the committed, immutable one, and kept with its size.
 
 **Custody** (`custody`)
