@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
 
 from support.evidence_builder import LOG, Journey, Json, Network, canonical, finished, text, whole_journey, write
 from support.evidence_fabric import Invocation, Member, Organisation, block, envelope_of, header_hash, raw
@@ -368,3 +370,16 @@ def test_bytes_that_say_the_same_in_another_way_are_refused(journey: Journey, fo
     report = report_of(journey, forge(write(journey.lines())))
     assert report.failed == ("file.format",)
     assert report.exit_status is Exit.FAILED
+
+
+def test_what_a_library_only_warns_of_is_no_matter_of_its_own(journey: Journey) -> None:
+    """A creator's certificate whose unit became a country of six letters: refused, and silently so."""
+    lines = journey.lines()
+    encoded = base64.b64decode(of(lines, "transaction")[0]["envelope"])
+    creator = journey.network.members["MakerMSP"]
+    certificate = creator.certificate.public_bytes(Encoding.DER)
+    odd = load_der_x509_certificate(certificate.replace(b"\x55\x04\x0b", b"\x55\x04\x06", 1))
+    pems = [item.public_bytes(Encoding.PEM) for item in (creator.certificate, odd)]
+    assert len(pems[0]) == len(pems[1])
+    report = report_of(journey, changed(lines, "transaction", envelope=text(encoded.replace(pems[0], pems[1]))))
+    assert set(report.failed) == {"transactions.id", "transactions.creator", "transactions.endorsements"}

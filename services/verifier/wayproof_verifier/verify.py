@@ -8,6 +8,7 @@ A check that needs another one which did not pass is *not checkable*, and says s
 """
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -46,7 +47,11 @@ def verify(
     `evidence` and `receipts` are seekable binary streams; `progress` is told now and then how many messages were read.
     Nothing in them raises: what is wrong with the evidence is in the report.
     """
-    return _Verification(evidence, trust, options or Options(), receipts, progress).run()
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # what X.509 libraries dislike in a certificate is for checks to judge
+        return _Verification(evidence, trust, options or Options(), receipts, progress).run()
 
 
 class _Verification:
