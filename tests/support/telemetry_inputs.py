@@ -72,7 +72,7 @@ HOSTILE: Mapping[str, tuple[RejectionCode, bytes]] = {
     "quotes without an end": (C.MALFORMED_JSON, b'"' * FULL),
     "arrays 10,000 deep in CBOR": (C.TOO_DEEP, b"\x81" * 10_000 + b"\x00"),
     "maps 10,000 deep in CBOR": (C.TOO_DEEP, b"\x81" + b"\xa1\x00" * 10_000 + b"\x00"),
-    "tags to the limit in CBOR": (C.TOO_DEEP, b"\x81" + b"\xc4" * (FULL - 1)),
+    "tags to the limit in CBOR": (C.MALFORMED_CBOR, b"\x81" + b"\xc4" * (FULL - 1)),
     "an envelope of nesting": (C.TOO_DEEP, b"\xd2" + b"\x84" * 10_000),
     "a protected header of nesting": (C.TOO_DEEP, b"\xd2" + write([b"\x81" * 10_000, {}, b"", b""])),
     "a signed pack of nesting": (C.TOO_DEEP, sealed(DEVICE, b"[" * 10_000)),

@@ -104,7 +104,10 @@ def test_whatever_is_read_is_written_as_the_same_bytes_and_read_alike_by_cbor2(d
         (C.INVALID_TEXT, "61ff"),
         (C.INVALID_TEXT, "63eda080"),  # a surrogate
         (C.INVALID_TEXT, "6100"),
+        (C.MALFORMED_CBOR, "c482c4"),
+        (C.NON_DETERMINISTIC_CBOR, "c482180000"),
         (C.TOO_DEEP, "81" * 9),
+        (C.TOO_DEEP, "81" * 7 + "c4820101"),
     ],
 )
 def test_a_second_form_is_refused(code: RejectionCode, data: str) -> None:

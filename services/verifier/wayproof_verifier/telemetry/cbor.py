@@ -22,6 +22,7 @@ _UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)  # m
 _IN_ONE_BYTE, _IN_NINE_BYTES, _INDEFINITE = 24, 27, 31  # what the low five bits of a head say (RFC 8949 §3)
 _SMALLEST = (24, 1 << 8, 1 << 16, 1 << 32)  # the least number that needs 1, 2, 4, 8 more bytes
 _DECIMAL_FRACTION_TAG = 4
+_PAIR = b"\x82"  # the head of an array of two
 _TRUE, _FALSE, _HALF, _SINGLE, _DOUBLE = 21, 20, 25, 26, 27
 
 
@@ -65,12 +66,15 @@ def head(data: bytes, at: int) -> tuple[int, int, int]:
 
 
 def _item(data: bytes, at: int, depth: int) -> tuple[object, int]:
-    major, argument, start = head(data, at)
+    if at < len(data) and data[at] & 31 < _IN_ONE_BYTE:  # most heads are one byte: not worth a call
+        major, argument, start = data[at] >> 5, data[at] & 31, at + 1
+    else:
+        major, argument, start = head(data, at)
     if major == _UNSIGNED:
         return argument, start
     if major == _NEGATIVE:
         return -1 - argument, start
-    if major in (_BYTES, _TEXT):
+    if major <= _TEXT:
         end = start + argument
         if end > len(data):
             raise _malformed("the data end too early")
@@ -78,7 +82,7 @@ def _item(data: bytes, at: int, depth: int) -> tuple[object, int]:
     if major == _SIMPLE:
         return _simple_or_float(data[at] & 31, data[at + 1 : start]), start
     if depth == 0:
-        raise RefusedError(RejectionCode.TOO_DEEP, f"nested more than {MAX_DEPTH} deep")
+        raise _too_deep()
     return _CONTAINERS[major](data, start, argument, depth - 1)
 
 
@@ -112,10 +116,20 @@ def _map(data: bytes, at: int, length: int, depth: int) -> tuple[dict[int | str,
 def _tagged(data: bytes, at: int, tag: int, depth: int) -> tuple[DecimalFraction, int]:
     if tag != _DECIMAL_FRACTION_TAG:
         raise _malformed(f"tag {tag} has no place in a message")
-    content, end = _item(data, at, depth)
-    if type(content) is list and [type(part) for part in content] == [int, int]:  # a decimal fraction is a tuple too
-        return DecimalFraction(*content), end
-    raise _malformed("a decimal fraction is an array of two integers")
+    if data[at : at + 1] != _PAIR:
+        raise _malformed("a decimal fraction is an array of two integers")
+    if depth == 0:
+        raise _too_deep()
+    exponent, at = _integer(data, at + 1)
+    mantissa, at = _integer(data, at)
+    return DecimalFraction(exponent, mantissa), at
+
+
+def _integer(data: bytes, at: int) -> tuple[int, int]:
+    major, argument, start = head(data, at)
+    if major > _NEGATIVE:
+        raise _malformed("a decimal fraction is an array of two integers")
+    return (-1 - argument if major else argument), start
 
 
 _CONTAINERS: Mapping[int, Callable[[bytes, int, int, int], tuple[object, int]]] = {
@@ -168,6 +182,10 @@ def _refuse_impossible_length(items: int, available: int) -> None:
     """Every item takes at least a byte: a length beyond the data is refused before anything is made of it."""
     if items > available:
         raise _malformed("the data end too early")
+
+
+def _too_deep() -> RefusedError:
+    return RefusedError(RejectionCode.TOO_DEEP, f"nested more than {MAX_DEPTH} deep")
 
 
 def _malformed(detail: str) -> RefusedError:

@@ -44,15 +44,16 @@ def _record(item: object) -> dict[str, Any]:
     return record
 
 
-def _value(label: int | str, value: object) -> object:
+def _value(label: int | str, value: Any) -> object:  # noqa: ANN401 - what the reader made of the bytes
     """Hand a value over in the form that `senml` expects; what has no such form stays, and is refused there."""
     if label in _DATA_LABELS:
         # In CBOR data are bytes; base64url in a text string would be a second form of the same.
         return senml.data_text(value) if isinstance(value, bytes) else None
-    if isinstance(value, cbor.DecimalFraction):
+    kind = type(value)
+    if kind is cbor.DecimalFraction:
         return decimals.scaled(value.mantissa, scale=-value.exponent)
-    if isinstance(value, float):
+    if kind is float:
         return decimals.from_float(value)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if kind is int:
         return decimals.scaled(value, scale=0)
     return value
