@@ -80,6 +80,13 @@ async def test_a_closed_shipment_with_every_block(shipped: Journey) -> None:
     assert judge(evidence, trust, min_height=report.as_of_block + 1).failed == ("height",)
 
 
+async def test_endorsed_state_may_come_in_pages(shipped: Journey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wayproof.ledger.READ_RECORDS_LIMIT", 3)
+    evidence, trust = await shipped.evidence()
+    assert evidence.count(b'"type":"state"') > 2
+    assert_verified(judge(evidence, trust))
+
+
 async def test_a_rotated_key_counts_up_to_the_position_that_its_ending_names(shipped: Journey) -> None:
     shipped.publish(2)  # sealed, but not anchored before the rotation
     last = shipped.device.position("conditions")
