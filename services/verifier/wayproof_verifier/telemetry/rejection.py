@@ -53,7 +53,7 @@ class RejectionCode(StrEnum):
     INVALID_NUMBER = "invalid_number"
     """Not a number: NaN or an infinity."""
     NUMBER_OUT_OF_RANGE = "number_out_of_range"
-    """A number that does not fit integer · 10^-scale with scale 0 to 15 and |integer| < 2^63."""
+    """A number that does not fit integer · 10^-scale with scale 0 to 15 and the integer's magnitude below 2^63."""
     INVALID_TIME = "invalid_time"
     """A resolved time that is relative (below 2^28 seconds) or beyond 2^53 - 1 milliseconds."""
     UNSUPPORTED_UNIT = "unsupported_unit"
