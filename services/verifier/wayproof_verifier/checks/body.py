@@ -10,7 +10,6 @@ from typing import BinaryIO
 from wayproof_verifier.bundle import Erased, Interval, Line, Log, Message, Node
 from wayproof_verifier.checks.anchors import check_consistency
 from wayproof_verifier.checks.book import Place
-from wayproof_verifier.checks.chain import Position, Walk
 from wayproof_verifier.checks.intervals import (
     Held,
     Intervals,
@@ -27,6 +26,7 @@ from wayproof_verifier.checks.tally import Tally
 from wayproof_verifier.checks.tree import Tree
 from wayproof_verifier.errors import EncodingError
 from wayproof_verifier.report import IntervalSummary, Problem
+from wayproof_verifier.telemetry.stream import Position, Walk
 
 MAX_PASSES = 8
 """How often the file is read again at most: each pass looks closer at messages that contradict each other."""

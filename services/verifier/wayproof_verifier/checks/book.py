@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wayproof_verifier.checks.chain import Position
 from wayproof_verifier.checks.state import Record
 from wayproof_verifier.errors import EncodingError
 from wayproof_verifier.report import LedgerVersion
+from wayproof_verifier.telemetry.stream import Position
 
 Members = Mapping[str, Any]
 UNSIGNED = "none"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from wayproof_verifier.bundle import Interval
 from wayproof_verifier.checks.anchors import Size
 from wayproof_verifier.checks.book import Attachment, Book, Ending, Place
-from wayproof_verifier.checks.chain import Chain, Gap, Position, Walk
 from wayproof_verifier.report import Finding, IntervalSummary, Problem
+from wayproof_verifier.telemetry.stream import Chain, Gap, Position, Walk
 
 Held = Mapping[int, frozenset[Position]]
 """For each attachment (by the version of its event), the positions that its chain must keep one by one."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from wayproof_contract import canonical
 from wayproof_verifier.bundle import Erased, Log, Message, ReadingRow
 from wayproof_verifier.checks.book import UNSIGNED, Book, Ending, Key
-from wayproof_verifier.checks.chain import Link, position_before
 from wayproof_verifier.checks.intervals import Intervals
 from wayproof_verifier.checks.tally import Tally
 from wayproof_verifier.errors import EncodingError
@@ -20,6 +19,7 @@ from wayproof_verifier.report import Finding, Problem
 from wayproof_verifier.telemetry import Message as Decoded
 from wayproof_verifier.telemetry import PublicKey, Reading, Rejection, TextReading, decode, verify
 from wayproof_verifier.telemetry.envelope import KEY_ID
+from wayproof_verifier.telemetry.stream import Link, position_before
 
 
 @dataclass(frozen=True, slots=True)

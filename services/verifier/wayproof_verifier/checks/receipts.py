@@ -11,11 +11,11 @@ from typing import BinaryIO
 
 from wayproof_contract import canonical
 from wayproof_verifier.checks.book import Book, Place
-from wayproof_verifier.checks.chain import Position, Walk
 from wayproof_verifier.checks.intervals import Track
 from wayproof_verifier.errors import EncodingError
 from wayproof_verifier.report import Finding, Problem
 from wayproof_verifier.telemetry import Held, PublicKey, Receipt, Rejection, decode_receipt, verify_receipt
+from wayproof_verifier.telemetry.stream import Position, Walk
 
 MAX_LINE_BYTES = 1 << 20
 

@@ -11,9 +11,9 @@ from typing import Protocol
 from wayproof.evidence.plan import IntervalPlan, LogPlan, Plan
 from wayproof.log import LogTree, Node, SubtreeSource, cover
 from wayproof_verifier import bundle
-from wayproof_verifier.checks.chain import Chain, Link, Position, position_before
 from wayproof_verifier.checks.messages import reading_row
 from wayproof_verifier.telemetry import Message, decode
+from wayproof_verifier.telemetry.stream import Chain, Link, Position, position_before
 
 
 @dataclass(frozen=True, slots=True)

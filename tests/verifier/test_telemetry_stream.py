@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wayproof_verifier.checks.chain import BEGINNING, Chain, Link, Position, Walk, position_before
+from wayproof_verifier.telemetry.stream import BEGINNING, Chain, Link, Position, Walk, position_before
 
 ZEROS = bytes(32)
 

@@ -1,4 +1,4 @@
-"""One interval's chain of messages, folded in whatever order the log holds them.
+"""Streams: an interval of a device's messages, chained by hash: gaps, breaks, equivocations, duplicates, in any order.
 
 A *piece* is a run of messages that follow each other by position and hash; messages that come in order make one piece,
 however many they are, so memory grows with disorder and gaps, not with messages. *Held* positions are kept one by one:
