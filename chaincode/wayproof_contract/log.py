@@ -48,12 +48,14 @@ def register_log(session: Session, argument: Record) -> Record:
 
 
 def retire_log(session: Session, argument: Record) -> Record:
-    """Close an epoch that cannot go on, naming the loss; with `next`, open the next one."""
+    """Close an epoch that cannot go on, naming the loss and its last anchor; with `next`, open the next one."""
     head = own_open_log(session, argument["log_id"])
     _require_epoch(head, argument["epoch"])
+    anchor = session.read(anchor_head_key(argument["log_id"]))
+    last = {name: anchor[name] for name in ("counter", "size", "root")}
     if "next" in argument:
         _open_epoch(session, argument["log_id"], epoch=head["epoch"] + 1)
-    return _append(session, "log_retired", argument, head=head)
+    return _append(session, "log_retired", {**argument, "last": last}, head=head)
 
 
 def anchor_log(session: Session, argument: Record) -> Record:

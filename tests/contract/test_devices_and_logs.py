@@ -215,6 +215,8 @@ def test_a_log_that_lost_something_opens_another_epoch() -> None:
     world = prepared_world()
     head = world.do("retire_log", _retire(next=NEXT_KEYS))
     assert (head["epoch"], head["status"], head["receipt_key"]) == (2, "open", NEXT_KEYS["receipt_key"])
+    [_, retirement] = world.do("get_log_history", {"log_id": "north"})["items"]
+    assert retirement["last"] == {"counter": 1, "size": 5, "root": root(leaves(5)).hex()}
     assert world.do("get_anchor_head", {"log_id": "north"})["size"] == 0
     assert world.do("get_anchor", {"log_id": "north", "epoch": 1, "counter": 1})["size"] == 5
     old = head_argument("north", counter=2, tree=leaves(9), first_size=5)

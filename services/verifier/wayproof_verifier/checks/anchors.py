@@ -78,12 +78,10 @@ def newest_before(book: Book, *, records: Mapping[str, Record], log_id: str, at:
 
 
 def _is_last(book: Book, *, records: Mapping[str, Record], log_id: str, epoch: int, counter: int) -> bool:
-    """Tell whether an epoch has no anchor after `counter`: the log's newest anchor says so.
-
-    Nothing on the ledger says which was the last anchor of a closed epoch; the last one carried is taken for it.
-    """
-    if epoch != max(book.logs[log_id]):
-        return True
+    """Tell whether an epoch has no anchor after `counter`: its retirement says so, or the log's newest anchor."""
+    last = book.logs[log_id][epoch].last_counter
+    if last is not None:
+        return last == counter
     return bool(records[anchor_head_key(log_id)].members["counter"] == counter)
 
 

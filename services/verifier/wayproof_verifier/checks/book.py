@@ -95,10 +95,11 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One life of a log: the key that signs its receipts, and the event that opened it."""
+    """One life of a log: the key that signs its receipts, the event that opened it, its last anchor once it is over."""
 
     receipt_key: bytes
     opened: Event
+    last_counter: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +254,11 @@ def _epochs(records: Mapping[str, Record], log_id: str) -> dict[int, Epoch]:
     for event in events(records, prefix=f"log_event/{log_id}/"):
         if event.kind == "log_registered":
             epochs[1] = Epoch(_binary(event.members["receipt_key"]), event)
-        elif event.kind == "log_retired" and "next" in event.members:
-            epochs[event.members["epoch"] + 1] = Epoch(_binary(event.members["next"]["receipt_key"]), event)
+        elif event.kind == "log_retired":
+            epoch = event.members["epoch"]
+            epochs[epoch] = replace(epochs[epoch], last_counter=event.members["last"]["counter"])
+            if "next" in event.members:
+                epochs[epoch + 1] = Epoch(_binary(event.members["next"]["receipt_key"]), event)
     return epochs
 
 
