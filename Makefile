@@ -7,10 +7,10 @@ MANIFESTS := pyproject.toml requirements.lock $(addsuffix /pyproject.toml,$(DIST
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo test lint format lock clean bench-ledger bench-verify bench-telemetry
 
 help: ## Say what can be done here
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.ready: $(MANIFESTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "wayproof needs Python 3.11 or later; set PYTHON=/path/to/python3"; exit 1; }
@@ -33,6 +33,15 @@ lint: .venv/.ready ## Style, types and import rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy chaincode/wayproof_contract services/wayproof/wayproof services/verifier/wayproof_verifier services/aiofabric/aiofabric tests
 	@$(BIN)/lint-imports
+
+bench-ledger: .venv/.ready ## Submits a second, beside the official Go client (needs Go)
+	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/ledger_submit.py $(BENCH_ARGUMENTS)
+
+bench-verify: .venv/.ready ## Messages verified offline a second, and in how much memory
+	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/verify_messages.py $(BENCH_ARGUMENTS)
+
+bench-telemetry: .venv/.ready ## What decoding and verifying one message costs
+	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/telemetry_decode.py $(BENCH_ARGUMENTS)
 
 format: .venv/.ready ## Let ruff write the layout
 	@$(BIN)/ruff format .

@@ -51,6 +51,17 @@ def test_what_the_demo_leaves_can_be_verified_by_hand(demo: tuple[Path, str]) ->
     run("wayproof-verify", evidence, "--trust-root", evidence, status=2)
 
 
+def test_verification_needs_no_network(demo: tuple[Path, str]) -> None:
+    directory, _ = demo
+    isolated = ["unshare", "--map-root-user", "--net"]
+    if subprocess.run([*isolated, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this machine makes no network namespaces (unshare): verification was not run without a network")
+    [evidence] = directory.glob("shipment-*.evidence")
+    command = [*isolated, BIN / "wayproof-verify", evidence, "--trust-root", directory / "trust-root.json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_demo_replaces_its_own_folder_and_no_other(demo: tuple[Path, str], tmp_path: Path) -> None:
     directory, _ = demo
     assert "holds something else" in run("wayproof", "demo", "--directory", directory / "ledger", status=1)
