@@ -58,7 +58,13 @@ def test_verification_needs_no_network(demo: tuple[Path, str]) -> None:
     if not shutil.which("unshare") or subprocess.run([*isolated, "true"], check=False).returncode != 0:
         pytest.skip("this machine makes no network namespaces (unshare): verification was not run without a network")
     [evidence] = directory.glob("shipment-*.evidence")
-    command = [*isolated, BIN / "wayproof-verify", evidence, "--trust-root", directory / "trust-root.json"]
+    command = [
+        *isolated,
+        str(BIN / "wayproof-verify"),
+        str(evidence),
+        "--trust-root",
+        str(directory / "trust-root.json"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
