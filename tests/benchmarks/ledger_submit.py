@@ -24,7 +24,7 @@ from pathlib import Path
 
 from aiofabric.gateway import Contract, Gateway
 from support.embedded_network import RunningLedger, running_ledger
-from support.log_go import build
+from support.go_program import build
 
 GO_CLIENT = Path(__file__).parents[1] / "conformance" / "gateway_go"
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")

@@ -1,7 +1,6 @@
 """The embedded ledger as others see it: Hyperledger's own Node and Go clients, and a Go reader of its blocks."""
 
 import re
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -12,9 +11,8 @@ from fabric_protos.common import common_pb2
 
 from aiofabric.gateway import Gateway
 from aiofabric.gateway.connection import Message
+from support import go_program, node_program
 from support.embedded_network import RunningLedger, running_ledger
-from support.gateway_node import install
-from support.log_go import build
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -46,13 +44,12 @@ AUDIT = (
     "proposal-hashes",
     "endorsement-signatures",
 )
+NO_GO, NO_NODE = go_program.missing(), node_program.missing()
 needs_go = pytest.mark.skipif(
-    shutil.which("go") is None,
-    reason="left out: the official Go client and the Go block reader did not run, because go is not on PATH",
+    bool(NO_GO), reason=f"left out: the official Go client and the Go block reader did not run, because {NO_GO}"
 )
 needs_node = pytest.mark.skipif(
-    shutil.which("node") is None or shutil.which("npm") is None,
-    reason="left out: the official Node client did not run, because node and npm are not on PATH",
+    bool(NO_NODE), reason=f"left out: the official Node client did not run, because {NO_NODE}"
 )
 
 
@@ -64,12 +61,12 @@ async def ledger(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runn
 
 @pytest.fixture(scope="module")
 def go_client() -> Path:
-    return build(SOURCES / "gateway_go")
+    return go_program.build(SOURCES / "gateway_go")
 
 
 @pytest.fixture(scope="module")
 def node_client() -> Path:
-    return install(SOURCES / "gateway_node")
+    return node_program.install(SOURCES / "gateway_node")
 
 
 def user(ledger: RunningLedger) -> Path:

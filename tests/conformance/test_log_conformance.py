@@ -1,19 +1,18 @@
 """Our log, read by other people's code: Go's golang.org/x/mod/sumdb (note, tlog) and Tessera's fsck."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from support import go_program
 from support.log_export import export_log
-from support.log_go import build
 
-if shutil.which("go") is None:
+if go_program.missing():
     pytest.skip(
-        "left out: golang.org/x/mod/sumdb and Tessera's fsck did not read the log, because go is not on PATH",
+        f"left out: golang.org/x/mod/sumdb and Tessera's fsck did not read the log, because {go_program.missing()}",
         allow_module_level=True,
     )
 
@@ -23,7 +22,7 @@ CHECKS = ("checkpoint", "root", "entries", "inclusion", "consistency", "fsck")
 
 @pytest.fixture(scope="module")
 def logcheck() -> Path:
-    return build(Path(__file__).parent / "log")
+    return go_program.build(Path(__file__).parent / "log")
 
 
 def run(program: Path, folder: Path) -> tuple[int, list[str]]:

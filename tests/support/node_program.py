@@ -1,10 +1,25 @@
 """The official Node client, installed once for each state of its lock, in the user's cache."""
 
 import os
+import re
 import shutil
 import subprocess
 from hashlib import sha256
 from pathlib import Path
+
+OLDEST = 20
+"""What the official client asks for."""
+
+
+def missing() -> str:
+    """Return why Node programs cannot be run here; empty if they can."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        return "node and npm are not on PATH"
+    printed = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"v(\d+)\.", printed)
+    if found is None or int(found[1]) < OLDEST:
+        return f"node is older than {OLDEST} ({printed.strip() or 'unknown'})"
+    return ""
 
 
 def install(sources: Path) -> Path:

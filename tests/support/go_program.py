@@ -1,9 +1,25 @@
 """Building a small Go program once for each state of its sources, in the user's cache."""
 
 import os
+import re
+import shutil
 import subprocess
 from hashlib import sha256
 from pathlib import Path
+
+OLDEST = (1, 21)
+"""From here on Go fetches the toolchain that a go.mod asks for by itself."""
+
+
+def missing() -> str:
+    """Return why Go programs cannot be built here; empty if they can."""
+    if shutil.which("go") is None:
+        return "go is not on PATH"
+    printed = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"go(\d+)\.(\d+)", printed)
+    if found is None or (int(found[1]), int(found[2])) < OLDEST:
+        return f"go is older than 1.21 ({printed.strip() or 'unknown'})"
+    return ""
 
 
 def build(sources: Path) -> Path:
