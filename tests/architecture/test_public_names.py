@@ -32,7 +32,7 @@ PUBLIC = {
         Check Exit Finding Options Problem Report Status TrustRoot VerificationError render_json render_text
     """,
     "wayproof_verifier.telemetry": """
-        Held Message PublicKey Quantity Reading Receipt Refused Rejection RejectionCode SENML_CBOR SENML_JSON
+        Held Message PublicKey Reading Receipt Refused Rejection RejectionCode SENML_CBOR SENML_JSON
         TextReading Topic decode decode_receipt encode_message encode_receipt es256_signer key_id messages_topic
         parse_topic receipts_topic verify verify_receipt
     """,

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wayproof_verifier.telemetry.decimals import LIMIT, MAX_SCALE, Scaled, add, from_float, from_text, scaled, to_text
+from support.telemetry_numbers import to_text
+from wayproof_verifier.telemetry.decimals import LIMIT, MAX_SCALE, Scaled, add, from_float, from_text, scaled
 from wayproof_verifier.telemetry.rejection import RefusedError, RejectionCode
 
 EXACT = Context(prec=2000, Emin=-10_000, Emax=10_000)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from support.telemetry_cases import ACCEPTED_PACKS, REFUSED_PACKS
 from support.telemetry_cbor import write
+from support.telemetry_numbers import to_text
 from wayproof_verifier.telemetry import Reading, RejectionCode, TextReading, senml_cbor, senml_json
 from wayproof_verifier.telemetry.cbor import DecimalFraction
-from wayproof_verifier.telemetry.decimals import LIMIT, scaled, to_text
+from wayproof_verifier.telemetry.decimals import LIMIT, scaled
 from wayproof_verifier.telemetry.rejection import RefusedError
 from wayproof_verifier.telemetry.senml import MAX_RECORDS, UNITS, data_text
 

@@ -8,7 +8,7 @@ from wayproof_verifier.telemetry.envelope import SENML_CBOR, SENML_JSON, PublicK
 from wayproof_verifier.telemetry.message import Message, decode, encode_message, verify
 from wayproof_verifier.telemetry.receipt import Held, Receipt, Refused, decode_receipt, encode_receipt, verify_receipt
 from wayproof_verifier.telemetry.rejection import Rejection, RejectionCode
-from wayproof_verifier.telemetry.senml import Quantity, Reading, TextReading
+from wayproof_verifier.telemetry.senml import Reading, TextReading
 from wayproof_verifier.telemetry.topic import Topic, messages_topic, parse_topic, receipts_topic
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "Held",
     "Message",
     "PublicKey",
-    "Quantity",
     "Reading",
     "Receipt",
     "Refused",

@@ -80,13 +80,6 @@ def add(left: Scaled, right: Scaled) -> Scaled:
     return scaled(total, scale=scale)
 
 
-def to_text(integer: int, *, scale: int) -> str:
-    """Write integer · 10^-scale as a JSON number without an exponent, with exactly `scale` digits after the point."""
-    sign = "-" if integer < 0 else ""
-    digits = str(abs(integer)).rjust(scale + 1, "0")
-    return f"{sign}{digits[:-scale]}.{digits[-scale:]}" if scale else f"{sign}{digits}"
-
-
 def _bounded_exponent(text: str) -> int:
     """Read an exponent, however many digits it has."""
     digits = text.lstrip("+-").lstrip("0")

@@ -65,15 +65,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:./_-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
-class Quantity:
-    """A measured value: value · 10^-scale, in a UN/ECE Recommendation 20 unit."""
-
-    value: int
-    scale: int
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
     """One number, measured at one instant of the device's clock: value · 10^-scale in a Recommendation 20 unit."""
 
@@ -82,11 +73,6 @@ class Reading:
     scale: int
     unit: str
     observed_at_ms: int
-
-    @property
-    def quantity(self) -> Quantity:
-        """What was measured, without name and time."""
-        return Quantity(self.value, self.scale, self.unit)
 
     def as_list(self) -> list[str | int]:
         """Return the members in order, as evidence carries them."""

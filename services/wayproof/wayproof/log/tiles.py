@@ -12,7 +12,6 @@ from wayproof.log.nodes import Node
 from wayproof.log.tree import SubtreeSource
 from wayproof_contract.merkle import HASH_SIZE, node_hash
 
-CHECKPOINT_PATH = "checkpoint"
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
 MAX_ENTRY_SIZE = (1 << 16) - 1
