@@ -5,9 +5,14 @@ every transaction once: when the outcome is unknown it raises `OutcomeUnknown`, 
 again. Only a conflict that Fabric itself declared invalid (MVCC, phantom) is tried again, with a new proposal.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from aiofabric.errors import (
     CommitError,
@@ -15,8 +20,10 @@ from aiofabric.errors import (
     GatewayError,
     UnknownOutcomeError,
 )
-from aiofabric.gateway import Contract
+from aiofabric.gateway import Contract, Gateway, Network
+from aiofabric.identity import Identity, Signer, private_key_signer
 from wayproof.errors import ContractRefusal, LedgerError, OutcomeUnknown
+from wayproof.settings import LedgerSettings, SettingsError
 from wayproof_contract import canonical
 
 CONTRACT = "wayproof"
@@ -76,6 +83,34 @@ class Ledger:
             return (await proposal.endorse()).payload
         except FabricError as error:
             raise _ours(error, what="endorsed state") from error
+
+
+@asynccontextmanager
+async def connect(settings: LedgerSettings, *, msp_id: str, user: str) -> AsyncIterator[tuple[Network, Ledger]]:
+    """Yield the channel and our contract on it, as one of the organisation's users. Raises SettingsError.
+
+    Nothing is sent before the first call, so a ledger that is not there yet is found out then.
+    """
+    identity, signer = _identity(settings.users / user, msp_id=msp_id)
+    gateway = Gateway.connect(settings.endpoint, tls_ca=_read(settings.tls_ca), identity=identity, signer=signer)
+    async with gateway:
+        network = gateway.network(settings.channel)
+        yield network, Ledger(network.contract(settings.contract))
+
+
+def _identity(folder: Path, *, msp_id: str) -> tuple[Identity, Signer]:
+    """Read the certificate and the P-256 key of a user."""
+    key = load_pem_private_key(_read(folder / "key.pem"), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise SettingsError(f"{folder / 'key.pem'} is not a P-256 key: Fabric's identities have one")
+    return Identity(msp_id, _read(folder / "cert.pem")), private_key_signer(key)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _object(payload: bytes) -> dict[str, Any]:

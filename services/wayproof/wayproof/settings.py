@@ -1,0 +1,203 @@
+"""What a process is told: one frozen value, built once by the command line from a TOML file and the environment.
+
+A file names everything of one organisation's deployment; `WAYPROOF_SECTION__NAME` in the environment replaces one value
+(`WAYPROOF_DATABASE__DSN`). A missing key is an error that names it, and no kind of component is ever assumed.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from wayproof.errors import WayproofError
+
+Part = TypeVar("Part")
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+MspId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
+
+
+class SettingsError(WayproofError):
+    """The settings are not there, or not usable; the message names each value that is wrong."""
+
+    code = "settings_invalid"
+
+
+class Section(BaseModel):
+    """A part of the settings: frozen, and without room for a name that nothing reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseSettings(Section):
+    """PostgreSQL 15 or later."""
+
+    dsn: SecretStr
+    """libpq connection string. A secret: it may hold a password."""
+    pool_size: Annotated[int, Field(ge=1, le=100)] = 8
+    """Connections that the API keeps; every other process needs one or two."""
+
+
+class BrokerSettings(Section):
+    """The MQTT broker that devices publish to."""
+
+    kind: Literal["amqtt", "mosquitto"]
+    """`amqtt` is the embedded stand-in; its sessions do not outlive it. What needs MQTT 5 is asked of the kind."""
+    host: str
+    port: Port
+
+
+class LedgerSettings(Section):
+    """The Gateway of one of our peers, and who we are there."""
+
+    kind: Literal["embedded", "fabric"]
+    endpoint: str
+    """host:port."""
+    tls_ca: Path
+    """PEM file with the authority of the peer's TLS certificate."""
+    channel: str
+    contract: str
+    users: Path
+    """Folder with NAME/cert.pem and NAME/key.pem for each of operator, registrar, anchor, monitor and privacy."""
+    trust_root: Path | None = None
+    """What our own pages verify evidence with. An auditor takes theirs from elsewhere."""
+
+
+class LogSettings(Section):
+    """The organisation's own log. Organisations without devices have none."""
+
+    log_id: Identifier
+    origin: str
+    """URL without scheme under which the log is published: the first part of its checkpoints' origin line."""
+    checkpoint_key: Path
+    """PEM file, Ed25519, readable by its owner only."""
+    receipt_key: Path
+    """PEM file, Ed25519 or P-256, readable by its owner only."""
+    anchored_within_s: Annotated[int, Field(ge=1)] = 60
+    """What a receipt promises: the message will be under an anchored head that soon."""
+
+
+class IngestSettings(Section):
+    """How messages are taken in."""
+
+    client_id: str
+    group_size: Annotated[int, Field(ge=1, le=10_000)] = 500
+    """Most messages of one transaction."""
+    group_wait_ms: Annotated[int, Field(ge=0, le=10_000)] = 50
+    """How long the first message of a group waits for others."""
+
+
+class AnchorSettings(Section):
+    """How often the log's head goes on the ledger."""
+
+    interval_s: Annotated[float, Field(gt=0)] = 5.0
+    heartbeat_s: Annotated[float, Field(gt=0)] = 60.0
+    """With nothing new, an anchor is recorded this often all the same."""
+
+
+class MonitorSettings(Section):
+    """How often open shipments are judged."""
+
+    interval_s: Annotated[float, Field(gt=0)] = 5.0
+
+
+class ApiSettings(Section):
+    """Where the pages and the API are served."""
+
+    host: str = "127.0.0.1"
+    port: Port
+
+
+class Settings(BaseSettings):
+    """Everything that one organisation's processes are told."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="WAYPROOF_", env_nested_delimiter="__", case_sensitive=False
+    )
+
+    organisation: MspId
+    name: str = ""
+    """How pages call the organisation; its MSP id when empty."""
+    database: DatabaseSettings
+    ledger: LedgerSettings
+    broker: BrokerSettings | None = None
+    log: LogSettings | None = None
+    ingest: IngestSettings | None = None
+    anchor: AnchorSettings = AnchorSettings()
+    monitor: MonitorSettings = MonitorSettings()
+    api: ApiSettings | None = None
+    failpoint: str = ""
+    """For tests of crash safety: `NAME:N` ends the process, as kill -9 does, when NAME is reached for the N-th time."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment come before the file."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    def require_log(self) -> LogSettings:
+        """Return the log's settings. Raises SettingsError if the organisation has none."""
+        return _required(self.log, "log", "this organisation keeps no log; ingest and anchor need one")
+
+    def require_broker(self) -> BrokerSettings:
+        """Return the broker's settings. Raises SettingsError if there are none."""
+        return _required(self.broker, "broker", "this process needs the broker that devices publish to")
+
+    def require_ingest(self) -> IngestSettings:
+        """Return ingest's settings. Raises SettingsError if there are none."""
+        return _required(self.ingest, "ingest", "ingest needs a client id of its own at the broker")
+
+    def require_api(self) -> ApiSettings:
+        """Return the API's settings. Raises SettingsError if there are none."""
+        return _required(self.api, "api", "the API needs a port to listen on")
+
+
+def _required(part: Part | None, section: str, reason: str) -> Part:
+    if part is None:
+        raise SettingsError(f"[{section}] is missing: {reason}")
+    return part
+
+
+def load(path: Path) -> Settings:
+    """Read a settings file; relative paths in it are relative to its folder. Raises SettingsError."""
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from error
+    try:
+        return Settings(**_anchored(document, folder=path.parent.resolve()))
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors(include_input=False)
+        )
+        raise SettingsError(f"{path}: {problems}") from None
+
+
+_PATHS = {
+    ("ledger", "tls_ca"),
+    ("ledger", "users"),
+    ("ledger", "trust_root"),
+    ("log", "checkpoint_key"),
+    ("log", "receipt_key"),
+}
+
+
+def _anchored(document: dict[str, Any], *, folder: Path) -> dict[str, Any]:
+    """Return the document with its relative paths taken from the file's own folder."""
+    for section, name in _PATHS:
+        part = document.get(section)
+        if isinstance(part, dict) and isinstance(part.get(name), str):
+            part[name] = folder / part[name]
+    return document

@@ -1,0 +1,42 @@
+"""What the store raises on purpose, and the one place where psycopg's errors become ours.
+
+StoreError                 the database refused or broke
+├── StoreUnavailable       it cannot be reached, or went away: what was not committed is not there; try again
+└── SchemaError            the tables are not those that this version needs
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from wayproof.errors import WayproofError
+
+
+class StoreError(WayproofError):
+    """The database refused what was asked: a fault of ours, not of the data that came in."""
+
+    code = "store_failed"
+
+
+class StoreUnavailable(StoreError):  # noqa: N818 - a state that passes, not a fault
+    """The database cannot be reached, or the connection broke. Nothing of the open transaction is kept: try again."""
+
+    code = "store_unavailable"
+
+
+class SchemaError(StoreError):
+    """The tables are not those that this version needs."""
+
+    code = "schema_outdated"
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn psycopg's errors into ours."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable(f"the database cannot be used now: {error}") from error
+    except psycopg.Error as error:
+        raise StoreError(f"the database refused: {error}") from error

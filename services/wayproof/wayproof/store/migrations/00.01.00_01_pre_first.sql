@@ -1,0 +1,240 @@
+-- The schema of one organisation's database (PostgreSQL 15 or later). This file is the truth; `migrations/` leads to it,
+-- and a test holds both equal. Integers of time are epoch milliseconds, hashes are 32 bytes.
+--
+-- Three writers, three parts: ingest (streams, messages, readings, rejections), the sealer (log_*), the projection
+-- (ledger_*, shipment*, device*, ...). Nobody updates or deletes a message or a reading; the one lawful exception is an
+-- erasure, which removes salt, topic and payload of one message and its readings.
+
+CREATE TABLE schema_migration (
+    name text PRIMARY KEY,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- --- messages and readings: written by ingest ------------------------------------------------------------------------
+
+-- A numbered chain of a device's messages. The empty name is for what a device publishes unsigned.
+CREATE TABLE stream (
+    stream_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    device_id text NOT NULL,
+    name text NOT NULL,
+    UNIQUE (device_id, name)
+);
+
+-- What a known device published, byte for byte, accepted or refused: each row becomes one leaf of the log.
+CREATE TABLE message (
+    ingest_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    device_id text NOT NULL,
+    received_at_ms bigint NOT NULL,
+    topic text,                    -- null once erased, like payload and salt
+    payload bytea,
+    salt bytea,
+    entry bytea NOT NULL,          -- commitment to salt, topic, payload and received_at_ms (docs/reference/log.md)
+    message_hash bytea NOT NULL,   -- SHA-256 of the signed bytes; of the payload where nothing is signed or it is refused
+    stream_id integer REFERENCES stream,  -- null: refused
+    boot bigint NOT NULL DEFAULT 0,
+    sequence bigint NOT NULL DEFAULT 0,
+    previous bytea,                -- message hash of the stream's message before; null where nothing is signed
+    after_boot bigint,             -- what the first message of a later boot names
+    after_sequence bigint,
+    rejection text,                -- code of the refusal
+    CHECK ((stream_id IS NULL) = (rejection IS NOT NULL))
+);
+-- The same signed bytes again are a duplicate; other ones at the same place are an equivocation, and both are kept.
+CREATE UNIQUE INDEX message_position ON message (stream_id, boot, sequence, message_hash);
+CREATE UNIQUE INDEX message_refused ON message (device_id, message_hash) WHERE stream_id IS NULL;
+
+-- What is measured: the resolved SenML name, its unit (UN/ECE Rec 20), and the kind of its value (v, vb, vs, vd).
+CREATE TABLE quantity (
+    quantity_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL,
+    unit text NOT NULL,
+    kind text NOT NULL,
+    UNIQUE (name, unit, kind)
+);
+
+-- One measured value: value * 10^-scale, or a text. Clustered by stream and time, as it is asked for.
+CREATE TABLE reading (
+    stream_id integer NOT NULL REFERENCES stream,
+    observed_at_ms bigint NOT NULL,
+    ingest_id bigint NOT NULL REFERENCES message,
+    ordinal smallint NOT NULL,     -- place in the message's pack, from 0
+    quantity_id integer NOT NULL REFERENCES quantity,
+    value bigint,
+    scale smallint,
+    text text,
+    PRIMARY KEY (stream_id, observed_at_ms, ingest_id, ordinal),
+    CHECK ((value IS NULL) = (scale IS NULL) AND (value IS NULL) <> (text IS NULL))
+);
+CREATE INDEX reading_message ON reading (ingest_id);
+
+-- Refused payloads that no known device published: counted, and kept unless over-long. They are no entries of the log.
+CREATE TABLE rejection (
+    rejection_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    topic text NOT NULL,           -- cut to 200 characters
+    payload_hash bytea NOT NULL,
+    payload_size bigint NOT NULL,
+    payload bytea,                 -- null when over-long
+    code text NOT NULL,
+    detail text NOT NULL,
+    first_received_at_ms bigint NOT NULL,
+    last_received_at_ms bigint NOT NULL,
+    times bigint NOT NULL DEFAULT 1,
+    UNIQUE (topic, payload_hash, code)
+);
+
+-- --- the log: written by the sealer ----------------------------------------------------------------------------------
+
+-- Messages without an index yet. Ingest adds a row in the message's own transaction, sealing removes it.
+CREATE TABLE log_waiting (
+    ingest_id bigint PRIMARY KEY REFERENCES message
+);
+
+-- An uninterrupted life of the organisation's log.
+CREATE TABLE log_epoch (
+    epoch integer PRIMARY KEY,
+    log_id text NOT NULL,
+    size bigint NOT NULL DEFAULT 0
+);
+
+-- The frozen assignment of index to message.
+CREATE TABLE log_leaf (
+    epoch integer NOT NULL REFERENCES log_epoch,
+    leaf_index bigint NOT NULL,
+    ingest_id bigint NOT NULL UNIQUE REFERENCES message,
+    PRIMARY KEY (epoch, leaf_index)
+);
+
+-- Hash tiles (c2sp.org/tlog-tiles): up to 256 hashes of 32 bytes; the last tile of a level grows.
+CREATE TABLE log_tile (
+    epoch integer NOT NULL REFERENCES log_epoch,
+    level smallint NOT NULL,
+    tile_index bigint NOT NULL,
+    hashes bytea NOT NULL,
+    PRIMARY KEY (epoch, level, tile_index)
+);
+
+-- --- the ledger as this organisation may see it: written by the projection, in the transaction of its checkpoint -----
+
+CREATE TABLE ledger_checkpoint (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    height bigint NOT NULL,        -- number of blocks taken in
+    genesis_hash bytea NOT NULL,
+    last_block_hash bytea NOT NULL
+);
+
+CREATE TABLE ledger_config_block (
+    block_number bigint PRIMARY KEY,
+    block bytea NOT NULL           -- signed part: header, data, metadata slot 0
+);
+
+-- Valid transactions of the contract, as evidence carries them.
+CREATE TABLE ledger_transaction (
+    tx_id text PRIMARY KEY,
+    block_number bigint NOT NULL,
+    tx_index integer NOT NULL,
+    envelope bytea NOT NULL
+);
+
+-- The last value of every key of the contract.
+CREATE TABLE ledger_record (
+    key text COLLATE "C" PRIMARY KEY,
+    block_number bigint NOT NULL,
+    tx_index integer NOT NULL,
+    tx_id text NOT NULL,
+    value bytea NOT NULL
+);
+
+CREATE TABLE shipment (
+    gsin text PRIMARY KEY,
+    status text NOT NULL,          -- open, closed
+    custodian text NOT NULL,
+    due_at_ms bigint NOT NULL,
+    created_at_ms bigint NOT NULL, -- tx_timestamp of its creation: claimed by a client
+    changed_block bigint NOT NULL, -- block of its last event
+    head jsonb NOT NULL            -- the record of docs/reference/contract.md
+);
+
+CREATE TABLE shipment_event (
+    gsin text NOT NULL,
+    version integer NOT NULL,
+    kind text NOT NULL,
+    organisation text NOT NULL,
+    tx_id text NOT NULL,
+    tx_timestamp_ms bigint NOT NULL,
+    block_number bigint NOT NULL,
+    event jsonb NOT NULL,
+    PRIMARY KEY (gsin, version)
+);
+
+-- The intervals of a shipment: after start, up to end (null while open).
+CREATE TABLE attachment (
+    gsin text NOT NULL,
+    attached integer NOT NULL,     -- version of the event that attached
+    device_id text NOT NULL,
+    stream text NOT NULL,
+    organisation text NOT NULL,
+    start_boot bigint NOT NULL,
+    start_sequence bigint NOT NULL,
+    start_hash bytea NOT NULL,
+    end_boot bigint,
+    end_sequence bigint,
+    end_hash bytea,
+    PRIMARY KEY (gsin, attached)
+);
+CREATE INDEX attachment_stream ON attachment (device_id, stream);
+
+CREATE TABLE excursion (
+    gsin text NOT NULL,
+    excursion_id text NOT NULL,
+    device_id text NOT NULL,
+    stream text NOT NULL,
+    name text NOT NULL,
+    direction text NOT NULL,
+    started_at_ms bigint NOT NULL,
+    ended_at_ms bigint,
+    resolution text,
+    record jsonb NOT NULL,
+    PRIMARY KEY (gsin, excursion_id)
+);
+
+CREATE TABLE device (
+    device_id text PRIMARY KEY,
+    organisation text NOT NULL,
+    home_log text NOT NULL,
+    model text NOT NULL,
+    status text NOT NULL,          -- active, revoked
+    head jsonb NOT NULL
+);
+
+-- Every key that a device ever had; `ended_block` is the block of its rotation or revocation.
+CREATE TABLE device_key (
+    device_id text NOT NULL,
+    ordinal integer NOT NULL,      -- from 0, in the order of registration
+    key_id bytea,                  -- null: the device does not sign
+    algorithm text NOT NULL,
+    public_key bytea,              -- SubjectPublicKeyInfo DER
+    registered_at_ms bigint NOT NULL,
+    ended_block bigint,
+    PRIMARY KEY (device_id, ordinal)
+);
+CREATE UNIQUE INDEX device_key_id ON device_key (key_id);
+
+CREATE TABLE log_record (
+    log_id text PRIMARY KEY,
+    organisation text NOT NULL,
+    head jsonb NOT NULL
+);
+
+CREATE TABLE anchor (
+    log_id text NOT NULL,
+    epoch integer NOT NULL,
+    counter bigint NOT NULL,
+    size bigint NOT NULL,
+    root bytea NOT NULL,
+    tx_id text NOT NULL,
+    tx_timestamp_ms bigint NOT NULL,
+    block_number bigint NOT NULL,
+    tx_index integer NOT NULL,
+    PRIMARY KEY (log_id, epoch, counter)
+);
+CREATE INDEX anchor_size ON anchor (log_id, epoch, size);
