@@ -1,8 +1,8 @@
 -- The schema of one organisation's database (PostgreSQL 15 or later). This file is the truth; `migrations/` leads to it,
 -- and a test holds both equal. Integers of time are epoch milliseconds, hashes are 32 bytes.
 --
--- Three writers, three parts: ingest (streams, messages, readings, rejections), the sealer (log_*), the projection
--- (ledger_*, shipment*, device*, ...). Nobody updates or deletes a message or a reading; the one lawful exception is an
+-- Each part has one writer: ingest (streams, messages, readings, rejections), the sealer (log_*), the projection
+-- (ledger_*, shipment*, device*, ...), the monitor (watch), people (location). Nobody updates or deletes a message or a reading; the one lawful exception is an
 -- erasure, which removes salt, topic and payload of one message and its readings.
 
 CREATE TABLE schema_migration (
@@ -238,3 +238,25 @@ CREATE TABLE anchor (
     PRIMARY KEY (log_id, epoch, counter)
 );
 CREATE INDEX anchor_size ON anchor (log_id, epoch, size);
+
+-- --- what the platform adds for people: no evidence, never on the ledger ---------------------------------------------
+
+-- The monitor's latest view of an open shipment: how urgent it is, and why. Derived; it can be deleted and comes again.
+CREATE TABLE watch (
+    gsin text PRIMARY KEY,
+    urgency smallint NOT NULL,     -- 0 critical, 1 warning, 2 attention, 3 fine
+    reasons jsonb NOT NULL,        -- [{"code", "text"}...], the most urgent first
+    latest jsonb NOT NULL,         -- {"measurements": [...], "position": {...}}, as docs/reference/api.md says
+    missing bigint NOT NULL,       -- messages in gaps
+    last_observed_at_ms bigint,
+    last_received_at_ms bigint,
+    judged_at_ms bigint NOT NULL
+);
+
+-- Master data: what a GLN is called and where it lies.
+CREATE TABLE location (
+    gln text PRIMARY KEY,
+    name text NOT NULL,
+    latitude double precision,     -- degrees, for drawing only
+    longitude double precision
+);
