@@ -1,17 +1,12 @@
-"""The `wayproof` command: one verb for every process. Only this module reads arguments and prints."""
+"""`wayproof ledger`: the embedded ledger, a stand-in for Hyperledger Fabric."""
 
 import argparse
 import asyncio
 import signal
 import sys
-import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 from aiofabric import embedded
-from aiofabric.errors import FabricError
-from wayproof.demo import stage
-from wayproof.errors import WayproofError
 from wayproof.ledger import CONTRACT, ENTRY_POINT, USERS
 
 DEFAULT_ORGANISATIONS = "ShipperMSP,CarrierMSP,ConsigneeMSP"
@@ -22,36 +17,8 @@ STAND_IN = (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 done, 1 refused or failed (with the reason), 2 wrong usage."""
-    options = _parser().parse_args(arguments)
-    warnings.simplefilter("ignore", embedded.DevelopmentLedgerWarning)  # said in our own words, on every start
-    try:
-        status: int = options.run(options)
-    except (WayproofError, FabricError) as error:
-        print(f"wayproof: {error.diagnostics()}", file=sys.stderr)
-        return 1
-    except embedded.EmbeddedLedgerError as error:
-        print(f"wayproof: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return status
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="wayproof",
-        description="Supply-chain provenance: what sensors said and who had the goods, provable offline.",
-        epilog="Evidence is checked with `wayproof-verify`, which needs nothing of this program.",
-    )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_ledger(commands.add_parser("ledger", help="the embedded ledger: init, serve, status"))
-    _add_demo(commands.add_parser("demo", help="the story: messages, log, anchor, handover, evidence, refused changes"))
-    return parser
-
-
-def _add_ledger(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
     parser.description = (
         "One process that plays a small Fabric network on this machine and serves Fabric's Gateway and Deliver "
         "services. A stand-in: it holds the keys of all its organisations, so its endorsements prove nothing "
@@ -75,16 +42,6 @@ def _add_ledger(parser: argparse.ArgumentParser) -> None:
     status = verbs.add_parser("status", help="verify everything that is stored and say what is there")
     status.add_argument("directory", type=Path, help="folder made by `wayproof ledger init`")
     status.set_defaults(run=_ledger_status)
-
-
-def _add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--directory",
-        type=Path,
-        default=Path("demo-output"),
-        help="where ledger, evidence and trust root are left for you to open (default: %(default)s; replaced)",
-    )
-    parser.set_defaults(run=_demo)
 
 
 def _ledger_init(options: argparse.Namespace) -> int:
@@ -133,7 +90,3 @@ def _ledger_status(options: argparse.Namespace) -> int:
     for name, value in facts.items():
         print(f"{name:15}{value}")
     return 0 if status.verified else 1
-
-
-def _demo(options: argparse.Namespace) -> int:
-    return asyncio.run(stage.run(options.directory, say=lambda text="": print(text, flush=True)))

@@ -1,0 +1,16 @@
+"""`wayproof monitor`: judge open shipments."""
+
+import argparse
+
+from wayproof.cli.worker import add_settings, begin, run_asynchronous
+from wayproof.monitor import worker
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    add_settings(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    return run_asynchronous(worker.run, begin(options, process="monitor"))

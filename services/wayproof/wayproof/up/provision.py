@@ -1,0 +1,207 @@
+"""A deployment's folder: what `wayproof init` makes, once, in an empty place.
+
+::
+
+    deployment.toml                     ports and organisations
+    database/ ledger/                   PostgreSQL's files, the embedded ledger's
+    organisations/MSP/settings.toml     what the organisation's processes are told (0600: it holds a password)
+    organisations/MSP/{checkpoint,receipt}.pem   keys of its log, where it keeps one (0600)
+    trust-root.json                     what an auditor of this deployment would get elsewhere
+    logs/                               one file for each process
+"""
+
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiofabric import embedded
+from wayproof.database.cluster import Cluster
+from wayproof.errors import WayproofError
+from wayproof.ledger import CONTRACT, ENTRY_POINT, USERS
+from wayproof.log.keys import generate_key
+from wayproof_verifier.trust import TrustRoot
+
+DESCRIPTION = "deployment.toml"
+FIRST_PORT = 18_080
+"""Below the range of outgoing connections (32768 on), so that no connection of ours takes a port first."""
+
+
+class DeploymentError(WayproofError):
+    """A deployment's folder cannot be made or read."""
+
+    code = "deployment_invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An organisation of the deployment: its MSP id, its name for people, and whether it keeps a log of devices."""
+
+    msp_id: str
+    name: str
+    keeps_log: bool
+
+
+DEFAULT_MEMBERS = (
+    Member("ShipperMSP", "Shipper", keeps_log=True),
+    Member("CarrierMSP", "Carrier", keeps_log=False),
+    Member("ConsigneeMSP", "Consignee", keeps_log=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A deployment's folder, its organisations, and the first of its ports.
+
+    The organisations' pages come first, then broker, database and ledger.
+    """
+
+    directory: Path
+    members: tuple[Member, ...]
+    first_port: int
+
+    def api_port(self, msp_id: str) -> int:
+        """Where the organisation's pages are served."""
+        return self.first_port + [member.msp_id for member in self.members].index(msp_id)
+
+    @property
+    def broker_port(self) -> int:
+        """Where devices publish."""
+        return self.first_port + len(self.members)
+
+    @property
+    def database_port(self) -> int:
+        """Where PostgreSQL listens."""
+        return self.broker_port + 1
+
+    @property
+    def ledger_port(self) -> int:
+        """Where the ledger's Gateway listens."""
+        return self.broker_port + 2
+
+    @property
+    def ports(self) -> range:
+        """All ports."""
+        return range(self.first_port, self.ledger_port + 1)
+
+    @property
+    def ledger_directory(self) -> Path:
+        """The embedded ledger's folder."""
+        return self.directory / "ledger"
+
+    @property
+    def trust_root(self) -> Path:
+        """The trust root of this deployment's channel."""
+        return self.directory / "trust-root.json"
+
+    @property
+    def cluster(self) -> Cluster:
+        """The embedded PostgreSQL."""
+        return Cluster(self.directory / "database", self.database_port)
+
+    def settings(self, msp_id: str) -> Path:
+        """The settings file of an organisation."""
+        return self.directory / "organisations" / msp_id / "settings.toml"
+
+
+def initialise(
+    directory: Path, *, members: Sequence[Member] = DEFAULT_MEMBERS, first_port: int = FIRST_PORT
+) -> Deployment:
+    """Make a deployment in an absent or empty folder. Raises DeploymentError, and as its parts do."""
+    if directory.exists() and any(directory.iterdir()):
+        raise DeploymentError(f"{directory} is not empty: a deployment is never made over anything")
+    deployment = Deployment(directory.resolve(), tuple(members), first_port)
+    deployment.directory.mkdir(parents=True, exist_ok=True)
+    deployment.cluster.initialise()
+    described = embedded.initialise(
+        deployment.ledger_directory,
+        channel=CONTRACT,
+        organisations=[embedded.Organisation(member.msp_id, USERS) for member in members],
+        chaincodes={CONTRACT: ENTRY_POINT},
+    )
+    trust_root = TrustRoot(
+        channel=described.channel,
+        genesis=bytes.fromhex(described.genesis_hash),
+        contract=CONTRACT,
+        organisations=tuple(member.msp_id for member in members),
+    )
+    deployment.trust_root.write_bytes(trust_root.encode())
+    for member in members:
+        _write_settings(deployment, member)
+    (deployment.directory / DESCRIPTION).write_text(_description(deployment), "utf-8")  # last: now it is complete
+    return deployment
+
+
+def read(directory: Path) -> Deployment:
+    """Return the deployment of a folder. Raises DeploymentError."""
+    try:
+        document = tomllib.loads((directory / DESCRIPTION).read_text("utf-8"))
+        members = tuple(Member(**member) for member in document["organisations"])
+        return Deployment(directory.resolve(), members, document["first_port"])
+    except FileNotFoundError as error:
+        raise DeploymentError(f"{directory} holds no deployment; make one with `wayproof init {directory}`") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DeploymentError(f"{directory / DESCRIPTION} cannot be read: {error}") from error
+
+
+def _description(deployment: Deployment) -> str:
+    lines = [f"first_port = {deployment.first_port}"]
+    for member in deployment.members:
+        lines += ["", "[[organisations]]", f"msp_id = {_text(member.msp_id)}", f"name = {_text(member.name)}"]
+        lines.append(f"keeps_log = {str(member.keeps_log).lower()}")
+    return "\n".join(lines) + "\n"
+
+
+def _write_settings(deployment: Deployment, member: Member) -> None:
+    path = deployment.settings(member.msp_id)
+    path.parent.mkdir(parents=True)
+    lines = [
+        f"organisation = {_text(member.msp_id)}",
+        f"name = {_text(member.name)}",
+        "\n[database]",
+        f"dsn = {_text(deployment.cluster.dsn(database_name(member)))}",
+        "\n[ledger]",
+        'kind = "embedded"',
+        f'endpoint = "127.0.0.1:{deployment.ledger_port}"',
+        'tls_ca = "../../ledger/tls/ca.pem"',
+        f"channel = {_text(CONTRACT)}",
+        f"contract = {_text(CONTRACT)}",
+        f"users = {_text(f'../../ledger/organisations/{member.msp_id}/users')}",
+        'trust_root = "../../trust-root.json"',
+        "\n[api]",
+        f"port = {deployment.api_port(member.msp_id)}",
+    ]
+    if member.keeps_log:
+        lines += _log_sections(deployment, member, folder=path.parent)
+    path.touch(0o600)
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def _log_sections(deployment: Deployment, member: Member, *, folder: Path) -> list[str]:
+    """Return the sections of an organisation with devices, having made the keys of its log."""
+    for name in ("checkpoint", "receipt"):
+        generate_key(folder / f"{name}.pem")
+    short = member.msp_id.removesuffix("MSP").lower()
+    return [
+        "\n[broker]",
+        'kind = "amqtt"',
+        'host = "127.0.0.1"',
+        f"port = {deployment.broker_port}",
+        "\n[log]",
+        f"log_id = {_text(f'{short}-log')}",
+        f"origin = {_text(f'{short}.example/wayproof')}",
+        'checkpoint_key = "checkpoint.pem"',
+        'receipt_key = "receipt.pem"',
+        "\n[ingest]",
+        f"client_id = {_text(f'wayproof-ingest-{short}')}",
+    ]
+
+
+def database_name(member: Member) -> str:
+    """Return the name of an organisation's database."""
+    return "wayproof_" + "".join(letter if letter.isalnum() else "_" for letter in member.msp_id.lower())
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)  # a JSON string is a TOML basic string

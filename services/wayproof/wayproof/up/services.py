@@ -1,0 +1,83 @@
+"""What runs in a deployment, and in which order it comes up."""
+
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from wayproof.up.provision import Deployment, Member, database_name
+from wayproof.up.supervisor import Service, Supervisor
+
+Say = Callable[[str], None]
+
+STAND_INS = (
+    "This deployment's broker and ledger are stand-ins on one machine: the ledger holds the keys of all organisations, "
+    "so its endorsements prove nothing between them; the broker's sessions end with it."
+)
+
+
+@asynccontextmanager
+async def running(deployment: Deployment, *, say: Say) -> AsyncIterator[Supervisor]:
+    """Run everything, and yield the supervisor once it is up. Raises ServiceError."""
+    async with Supervisor(logs=deployment.directory / "logs") as supervisor:
+        say("database, broker, ledger")
+        await supervisor.start(database(deployment), broker(deployment), ledger(deployment))
+        for member in deployment.members:
+            deployment.cluster.create_database(database_name(member))
+            await supervisor.run_once(
+                _name("schema", member), _command("schema", "apply", *_settings(deployment, member))
+            )
+        say("projections, logs")
+        await supervisor.start(*[worker("projection", deployment, member) for member in deployment.members])
+        for member in deployment.members:
+            if member.keeps_log:
+                step = _command("log", "register", *_settings(deployment, member))
+                await supervisor.run_once(_name("log", member), step)
+        say("ingest, anchor, monitor, pages")
+        await supervisor.start(*[service for member in deployment.members for service in _workers(deployment, member)])
+        yield supervisor
+
+
+def database(deployment: Deployment) -> Service:
+    """Return PostgreSQL: SIGINT ends it in order, with its clients still connected."""
+    return Service(
+        "database",
+        deployment.cluster.command(),
+        port=deployment.database_port,
+        ready=deployment.cluster.is_ready,
+        stop_signal=signal.SIGINT,
+    )
+
+
+def broker(deployment: Deployment) -> Service:
+    """Return the MQTT broker."""
+    return Service("broker", _command("broker", "--port", str(deployment.broker_port)), port=deployment.broker_port)
+
+
+def ledger(deployment: Deployment) -> Service:
+    """Return the embedded ledger."""
+    command = _command("ledger", "serve", str(deployment.ledger_directory), "--port", str(deployment.ledger_port))
+    return Service("ledger", command, port=deployment.ledger_port)
+
+
+def worker(verb: str, deployment: Deployment, member: Member) -> Service:
+    """Return one of an organisation's processes; the API is ready when its port is open."""
+    port = deployment.api_port(member.msp_id) if verb == "api" else None
+    return Service(_name(verb, member), _command(verb, *_settings(deployment, member)), port=port)
+
+
+def _workers(deployment: Deployment, member: Member) -> list[Service]:
+    verbs = ("ingest", "anchor", "monitor", "api") if member.keeps_log else ("api",)
+    return [worker(verb, deployment, member) for verb in verbs]
+
+
+def _command(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "wayproof", *arguments)
+
+
+def _settings(deployment: Deployment, member: Member) -> tuple[str, str]:
+    return ("--settings", str(deployment.settings(member.msp_id)))
+
+
+def _name(verb: str, member: Member) -> str:
+    return f"{verb}-{member.msp_id}"
