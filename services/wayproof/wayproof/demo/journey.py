@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from wayproof.demo.cargo import PRODUCT_CORE_TAU_H, Cargo, warmed
 from wayproof.demo.lanes import Lane, Point, along, lane
-from wayproof.demo.records import Trip
+from wayproof.demo.trip import Trip
 
 HOLD_C = 15.0
 """Assumption: a tempered hold."""

@@ -8,7 +8,7 @@ read as a number, so a place has the same GLN in every run.
 import math
 from dataclasses import dataclass
 
-from wayproof.demo.records import Airport, Trip
+from wayproof.demo.trip import Airport, Trip
 from wayproof_contract.identifiers import check_digit
 
 DEMONSTRATION_PREFIX = "950600"

