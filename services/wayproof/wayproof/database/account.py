@@ -18,6 +18,7 @@ from wayproof.database.programs import program, run
 
 ROOT = 0
 NOBODY = 65534
+SETPRIV = "setpriv"
 LENT = "+dac_read_search"
 
 
@@ -28,17 +29,24 @@ class Account:
     uid: int
     gid: int
 
-    def command_for(self, command: Sequence[str], *, reaching: Sequence[Path]) -> list[str]:
+    def command_for(
+        self, command: Sequence[str], *, reaching: Sequence[Path], ends_with_parent: bool = False
+    ) -> list[str]:
         """Return how this process starts a command as the account, so that the command has the process's pid.
 
-        `reaching` are the paths that the command must be able to come to. Raises DatabaseError (database_account).
+        `reaching` are the paths that the command must be able to come to; with `ends_with_parent` the kernel sends it
+        SIGINT when its parent is gone (Linux; a parent cannot ask for that itself: the change of the account clears
+        it). Raises DatabaseError (database_account).
         """
+        bound = ["--pdeathsig=INT"] if ends_with_parent else []
         if os.geteuid() != ROOT:
             self._require_own()
-            return list(command)
+            found = shutil.which(SETPRIV) if bound else None
+            return [found, *bound, *command] if found else list(command)
         capabilities = "" if all(map(self._can_walk_to, reaching)) else f",{LENT}"
         return [
-            _setpriv(),
+            _require_setpriv(),
+            *bound,
             f"--reuid={self.uid}",
             f"--regid={self.gid}",
             "--clear-groups",
@@ -90,8 +98,8 @@ def owner_of(data: Path) -> Account:
     return Account(status.st_uid, status.st_gid)
 
 
-def _setpriv() -> str:
-    found = shutil.which("setpriv")
+def _require_setpriv() -> str:
+    found = shutil.which(SETPRIV)
     if found is None:
         raise DatabaseError(
             "PostgreSQL refuses to run as root, and setpriv, which would start it as another user, is missing: "

@@ -86,11 +86,14 @@ class Cluster:
         clear_the_way(self.data)
         _require_free(self.port)
 
-    def command(self) -> list[str]:
-        """Return what becomes the server, in the foreground, with its log on stderr: its pid is the process's."""
+    def command(self, *, ends_with_parent: bool = False) -> list[str]:
+        """Return what becomes the server, in the foreground, with its log on stderr: its pid is the process's.
+
+        With `ends_with_parent` (Linux) it stops when the thread that started it is gone, even by `kill -9`.
+        """
         settings = [part for name, value in SERVER_SETTINGS.items() for part in ("-c", f"{name}={value}")]
         server = [str(program("postgres")), "-D", str(self.data), "-p", str(self.port), *settings]
-        return self._owner().command_for(server, reaching=self._paths())
+        return self._owner().command_for(server, reaching=self._paths(), ends_with_parent=ends_with_parent)
 
     def serve(self) -> NoReturn:
         """Prepare, then become the server. Raises DatabaseError as `prepare` does."""
