@@ -402,7 +402,7 @@ def test_the_next_server_waits_for_what_a_killed_one_left(tmp_path: Path) -> Non
             backend = connection.info.backend_pid
             os.kill(backend, signal.SIGSTOP)  # it cannot notice that its server is gone
             running.kill()
-            with pytest.raises(DatabaseError, match="1 processes of a killed server") as refused:
+            with pytest.raises(DatabaseError, match="1 processes of a server that is ending or was killed") as refused:
                 clear_the_way(running.cluster.data, within_s=0.5)
             assert code_of(refused) == "database_leftovers"
             released = threading.Timer(0.5, os.kill, (backend, signal.SIGCONT))
@@ -410,6 +410,24 @@ def test_the_next_server_waits_for_what_a_killed_one_left(tmp_path: Path) -> Non
             running.start()
             released.join()
         assert not is_alive(backend)
+
+
+@on_linux
+def test_the_next_server_waits_for_one_that_is_ending(tmp_path: Path) -> None:
+    with running_cluster(tmp_path / "cluster") as running:
+        ending = running.process
+        assert ending is not None
+        with psycopg.connect(running.cluster.dsn("postgres")) as connection:
+            backend = connection.info.backend_pid
+            os.kill(backend, signal.SIGSTOP)  # the server waits for it
+            ending.send_signal(signal.SIGINT)
+            while not ((lock := read_lock_file(running.cluster.data)) and lock.is_stopping):
+                time.sleep(POLL_S)
+            released = threading.Timer(0.5, os.kill, (backend, signal.SIGCONT))
+            released.start()
+            running.start()
+            released.join()
+        assert ending.wait() == 0
 
 
 @on_linux
@@ -457,6 +475,17 @@ def test_a_running_server_is_attached_to_its_memory(running: RunningCluster) -> 
     lock = read_lock_file(running.cluster.data)
     assert lock is not None
     assert (attached_processes(lock) or 0) > 1
+
+
+@pytest.mark.parametrize("written", ["-559038737", "3735928559", "18446744073150512879"])
+def test_a_key_is_recognised_however_its_sign_is_written(tmp_path: Path, written: str) -> None:
+    segments = tmp_path / "shm"
+    segments.write_text("key shmid perms size cpid lpid nattch\n 7 5 600 56 1 1 2\n -559038737 4 600 56 1 1 6\n")
+    lock_file = tmp_path / "postmaster.pid"
+    lock_file.write_text("12\n/data\n0\n5432\n\n127.0.0.1\n" + f"{written} 4\nready   \n")
+    lock = read_lock_file(tmp_path)
+    assert lock is not None
+    assert attached_processes(lock, segments=segments) == 6
 
 
 _PARENT = """

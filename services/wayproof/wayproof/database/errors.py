@@ -6,7 +6,7 @@ database_missing              there is no cluster in the folder
 database_version              the cluster was made by another major version
 database_account              the programs cannot run as the account that owns the data
 database_running              a server already works on this cluster
-database_leftovers            processes of a killed server still work on this cluster
+database_leftovers            processes of an ending or killed server still work on this cluster
 database_port_in_use          something else listens on the port
 database_not_ready            the server did not accept connections in time
 database_name                 a database cannot be called that
