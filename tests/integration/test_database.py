@@ -194,6 +194,21 @@ def test_behind_a_closed_folder_the_server_is_nobody_and_may_only_pass_and_read(
 
 
 @as_root
+def test_programs_may_be_installed_behind_a_closed_folder_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = programs.program("postgres").parents[2]
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    shutil.copytree(package, closed / package.name, ignore=shutil.ignore_patterns("pginstall", "include"))
+    shutil.copytree(package.with_name(f"{package.name}.libs"), closed / f"{package.name}.libs")
+    monkeypatch.syspath_prepend(str(closed))
+    with running_cluster(tmp_path / "cluster") as started:
+        assert started.process is not None
+        assert str(closed) in Path(f"/proc/{started.process.pid}/cmdline").read_text("ascii")
+        assert _identity(started) == ({str(NOBODY)}, set(), {DAC_READ_SEARCH})
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+@as_root
 def test_where_every_user_may_walk_the_server_may_nothing() -> None:
     if not all(folder.stat().st_mode & stat.S_IXOTH for folder in programs.program("postgres").parents):
         pytest.skip("the programs are installed behind a folder that is closed to others")

@@ -20,6 +20,8 @@ ROOT = 0
 NOBODY = 65534
 SETPRIV = "setpriv"
 LENT = "+dac_read_search"
+KEPT_FOR_ACCESS = "--securebits=+no_setuid_fixup"
+"""PostgreSQL asks access(2) about its programs, which forgets capabilities of all but root unless told not to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,14 @@ class Account:
             "--no-new-privs",
             f"--bounding-set=-all{capabilities}",
             f"--inh-caps=-all{capabilities}",
-            *([f"--ambient-caps={LENT}"] if capabilities else []),
+            *([f"--ambient-caps={LENT}", KEPT_FOR_ACCESS] if capabilities else []),
             *command,
         ]
 
     def require_programs(self, *, reaching: Sequence[Path]) -> None:
         """Try whether the account can run PostgreSQL at all. Raises DatabaseError (database_account)."""
-        tried = run(self.command_for([str(program("postgres")), "--version"], reaching=reaching), environment={})
+        looks_for_itself = [str(program("pg_config")), "--bindir"]  # as initdb and the server do, and nothing more
+        tried = run(self.command_for(looks_for_itself, reaching=reaching), environment={})
         if tried.returncode != 0:
             raise DatabaseError(
                 f"PostgreSQL cannot run as user {self.uid}: {tried.stderr.strip()}. Either run wayproof as a user "
