@@ -31,6 +31,10 @@ PUBLIC = {
     "wayproof_verifier": """
         Check Exit Finding Options Problem Report Status TrustRoot VerificationError render_json render_text
     """,
+    "wayproof_verifier.coldchain": """
+        CustodyShare Excursion Exposure LIMITS_1 Limit MeanKineticTemperature Rule Summary excursion_key excursions
+        mean_kinetic_temperature next_excursion_id standing summaries supersedes to_record unrecorded
+    """,
     "wayproof_verifier.telemetry": """
         Held Message PublicKey Reading Receipt Refused Rejection RejectionCode SENML_CBOR SENML_JSON
         TextReading Topic decode decode_receipt encode_message encode_receipt es256_signer key_id messages_topic

@@ -1,0 +1,94 @@
+"""One measurement of one stream in the order of the device's clock, whatever the order of arrival."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from wayproof_verifier.coldchain.limits import Limit, Rule, Side, convert
+from wayproof_verifier.telemetry.senml import Reading, TextReading
+
+
+class Point(NamedTuple):
+    """A judged reading; its value is an integer at the series' scale, in the limit's unit."""
+
+    at_ms: int
+    value: int
+    side: Side
+
+
+class Span(NamedTuple):
+    """The time after a reading, up to the next one; `until_side` is None where nobody saw how it went on."""
+
+    from_ms: int
+    until_ms: int
+    value: int
+    side: Side
+    until_side: Side | None
+    is_silent: bool = False
+    """The device has been quiet for longer than the gap limit: the readings around say nothing of this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """All readings of one name, each once, in order of time and, at one instant, of value."""
+
+    name: str
+    limit: Limit
+    rule: Rule
+    as_of_ms: int
+    scale: int
+    points: tuple[Point, ...]
+    not_judged: int
+    """Readings whose unit cannot be compared with the limit's."""
+
+    def reading(self, point: Point) -> Reading:
+        """Return a point as a reading: in the limit's unit, at the smallest scale that holds it."""
+        value, scale = point.value, self.scale
+        while scale > 0 and value % 10 == 0:
+            value //= 10
+            scale -= 1
+        return Reading(self.name, value, scale, self.limit.unit, point.at_ms)
+
+    def spans(self) -> Iterator[Span]:
+        """Yield the time from the first reading to the as-of time, without a hole."""
+        gap_limit_ms = self.rule.gap_limit_ms
+        for point, following in zip(self.points, [*self.points[1:], None], strict=True):
+            until_ms = self.as_of_ms if following is None else following.at_ms
+            held_until_ms = min(until_ms, point.at_ms + gap_limit_ms)
+            seen = following.side if following is not None and held_until_ms == until_ms else None
+            yield Span(point.at_ms, held_until_ms, point.value, point.side, seen)
+            if held_until_ms < until_ms:
+                yield Span(held_until_ms, until_ms, point.value, point.side, None, is_silent=True)
+
+
+def series_of(
+    readings: Iterable[Reading | TextReading], *, limits: Iterable[Limit], as_of_ms: int, rule: Rule
+) -> tuple[Series, ...]:
+    """Sort one stream's readings into series, by name; what has no limit, is text or later than `as_of_ms` is left."""
+    by_name: dict[str, set[Reading]] = {}
+    for reading in readings:
+        if isinstance(reading, Reading) and reading.observed_at_ms <= as_of_ms:
+            by_name.setdefault(reading.name, set()).add(reading)
+    limits = tuple(limits)
+    return tuple(
+        _series(name, by_name[name], limit, as_of_ms=as_of_ms, rule=rule)
+        for name in sorted(by_name)
+        for limit in limits
+        if limit.is_for(name)
+    )
+
+
+def _series(name: str, readings: Iterable[Reading], limit: Limit, *, as_of_ms: int, rule: Rule) -> Series:
+    judged = []
+    not_judged = 0
+    for reading in readings:
+        converted = convert(reading.value, scale=reading.scale, unit=reading.unit, to=limit.unit)
+        if converted is None:
+            not_judged += 1
+        else:
+            judged.append((reading.observed_at_ms, *converted))
+    scale = max((scale for _, _, scale in judged), default=0)
+    # Once more a set: the same number at another scale, or in another unit, is the same reading.
+    distinct = {(at_ms, value * 10 ** (scale - own)) for at_ms, value, own in judged}
+    points = (Point(at_ms, value, limit.side(value, scale=scale, rule=rule)) for at_ms, value in sorted(distinct))
+    return Series(name, limit, rule, as_of_ms, scale, tuple(points), not_judged)
