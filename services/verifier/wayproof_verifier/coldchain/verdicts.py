@@ -90,12 +90,12 @@ def _says(record: Record, excursion: Excursion) -> bool:
     if _series(record) != _series(own) or record["started_at_ms"] != excursion.started_at_ms:
         return False
     if excursion.ended_at_ms is None and "resolution" not in record:
-        return "ended_at_ms" not in record
+        return _ended_at_ms(record) is None
     if record["peak"] != own["peak"]:
         return False
     if "resolution" in record:
         return int(record["ended_at_ms"]) >= excursion.last_outside_at_ms
-    return record.get("ended_at_ms") == excursion.ended_at_ms
+    return excursion.ended_at_ms == _ended_at_ms(record)
 
 
 def _series(record: Record) -> tuple[str, ...]:
@@ -108,7 +108,12 @@ def _overlap(one: Record, other: Record) -> bool:
 
 
 def _until_ms(record: Record) -> int:
-    return int(max(record.get("ended_at_ms", record["as_of_ms"]), record["started_at_ms"] + 1))
+    ended_at_ms = _ended_at_ms(record)
+    return max(record["as_of_ms"] if ended_at_ms is None else ended_at_ms, record["started_at_ms"] + 1)
+
+
+def _ended_at_ms(record: Record) -> int | None:
+    return record.get("ended_at_ms")
 
 
 def _rank(record: Record) -> tuple[int, int, str]:
