@@ -65,10 +65,10 @@ def series_of(
     readings: Iterable[Reading | TextReading], *, limits: Iterable[Limit], as_of_ms: int, rule: Rule
 ) -> tuple[Series, ...]:
     """Sort one stream's readings into series, by name; what has no limit, is text or later than `as_of_ms` is left."""
-    by_name: dict[str, set[Reading]] = {}
+    by_name: dict[str, list[Reading]] = {}
     for reading in readings:
         if isinstance(reading, Reading) and reading.observed_at_ms <= as_of_ms:
-            by_name.setdefault(reading.name, set()).add(reading)
+            by_name.setdefault(reading.name, []).append(reading)
     limits = tuple(limits)
     return tuple(
         _series(name, by_name[name], limit, as_of_ms=as_of_ms, rule=rule)
@@ -79,16 +79,16 @@ def series_of(
 
 
 def _series(name: str, readings: Iterable[Reading], limit: Limit, *, as_of_ms: int, rule: Rule) -> Series:
-    judged = []
-    not_judged = 0
+    judged = set()
+    not_judged = set()
     for reading in readings:
         converted = convert(reading.value, scale=reading.scale, unit=reading.unit, to=limit.unit)
         if converted is None:
-            not_judged += 1
+            not_judged.add(reading)
         else:
-            judged.append((reading.observed_at_ms, *converted))
+            judged.add((reading.observed_at_ms, *converted))
     scale = max((scale for _, _, scale in judged), default=0)
     # Once more a set: the same number at another scale, or in another unit, is the same reading.
     distinct = {(at_ms, value * 10 ** (scale - own)) for at_ms, value, own in judged}
     points = (Point(at_ms, value, limit.side(value, scale=scale, rule=rule)) for at_ms, value in sorted(distinct))
-    return Series(name, limit, rule, as_of_ms, scale, tuple(points), not_judged)
+    return Series(name, limit, rule, as_of_ms, scale, tuple(points), len(not_judged))

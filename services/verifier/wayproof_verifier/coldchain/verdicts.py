@@ -89,13 +89,11 @@ def _says(record: Record, excursion: Excursion) -> bool:
     own = to_record(excursion, excursion_id="")
     if _series(record) != _series(own) or record["started_at_ms"] != excursion.started_at_ms:
         return False
-    if excursion.ended_at_ms is None and "resolution" not in record:
-        return _ended_at_ms(record) is None
-    if record["peak"] != own["peak"]:
-        return False
+    has_same_peak: bool = record["peak"] == own["peak"]
+    ended_at_ms: int | None = record.get("ended_at_ms")
     if "resolution" in record:
-        return int(record["ended_at_ms"]) >= excursion.last_outside_at_ms
-    return excursion.ended_at_ms == _ended_at_ms(record)
+        return has_same_peak and ended_at_ms is not None and ended_at_ms >= excursion.last_outside_at_ms
+    return ended_at_ms == excursion.ended_at_ms and (has_same_peak or ended_at_ms is None)
 
 
 def _series(record: Record) -> tuple[str, ...]:
@@ -104,16 +102,13 @@ def _series(record: Record) -> tuple[str, ...]:
 
 def _overlap(one: Record, other: Record) -> bool:
     """An open verdict speaks up to its as-of time; each covers at least the instant of its start."""
-    return one["started_at_ms"] < _until_ms(other) and other["started_at_ms"] < _until_ms(one)
+    (start, end), (other_start, other_end) = _covered_ms(one), _covered_ms(other)
+    return start < other_end and other_start < end
 
 
-def _until_ms(record: Record) -> int:
-    ended_at_ms = _ended_at_ms(record)
-    return max(record["as_of_ms"] if ended_at_ms is None else ended_at_ms, record["started_at_ms"] + 1)
-
-
-def _ended_at_ms(record: Record) -> int | None:
-    return record.get("ended_at_ms")
+def _covered_ms(record: Record) -> tuple[int, int]:
+    start: int = record["started_at_ms"]
+    return start, max(record.get("ended_at_ms", record["as_of_ms"]), start + 1)
 
 
 def _rank(record: Record) -> tuple[int, int, str]:
