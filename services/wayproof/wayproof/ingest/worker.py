@@ -1,0 +1,232 @@
+"""`wayproof ingest`: one group of messages after another, from the broker into the store.
+
+`Ingest.take_in` is the whole way of a group: judge, one transaction, acknowledge, receipt. Nothing is acknowledged
+before the commit, so a crash anywhere only makes the broker, or the device, send again.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from wayproof import failpoint
+from wayproof.ingest.arrivals import Arrival, Arrivals
+from wayproof.ingest.group import Group, assemble
+from wayproof.ingest.judge import House, device_of, judge, may_be_outdated
+from wayproof.ingest.receipts import ReceiptKey, receipts
+from wayproof.ingest.refusal import Refused
+from wayproof.ingest.registry import Registry
+from wayproof.ingest.subscriber import Subscriber
+from wayproof.ingest.tally import Tally
+from wayproof.settings import DatabaseSettings, Settings
+from wayproof.store import schema
+from wayproof.store.connection import Connection, connect
+from wayproof.store.errors import StoreUnavailable, store_errors
+from wayproof.store.messages import Added, Numbers, add_messages, open_epoch
+from wayproof.store.rejections import count_rejections
+from wayproof_verifier.telemetry import Message, Receipt, messages_topic, receipts_topic
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+IDLE_S = 0.5
+RETRY_S = 0.5
+GROUP_BYTES = 8 << 20
+QUEUE_BYTES = 4 * GROUP_BYTES
+GROUPS_QUEUED = 4
+
+
+def run(settings: Settings, *, stop: threading.Event) -> None:
+    """Take messages in until `stop` is set.
+
+    Raises SettingsError where the settings do not do, SchemaError for other tables, SubscriberEnded if the broker's
+    thread ends. While the database or the broker is away, it waits.
+    """
+    log, broker, ingest = settings.require_log(), settings.require_broker(), settings.require_ingest()
+    key = ReceiptKey.read(log.receipt_key)
+    arrivals = Arrivals(most=GROUPS_QUEUED * ingest.group_size, most_bytes=QUEUE_BYTES)
+    everyone = messages_topic(settings.organisation, device_id="any").replace("/any/", "/+/")
+    subscriber = Subscriber(broker, client_id=ingest.client_id, topic_filter=everyone, arrivals=arrivals)
+    store = PatientStore(settings.database, stop=stop)
+    taking = Ingest(settings, store=store, subscriber=subscriber, key=key)
+    try:
+        if not _wait_for_log(store, log.log_id, stop=stop):
+            return
+        subscriber.start()
+        while not stop.is_set():
+            subscriber.require_alive()
+            group = arrivals.take(
+                most=ingest.group_size,
+                most_bytes=GROUP_BYTES,
+                wait_s=ingest.group_wait_ms / 1000,
+                timeout_s=IDLE_S,
+            )
+            if group:
+                taking.take_in(group)
+            taking.tally.say_if_due()
+    finally:
+        subscriber.close()
+        store.close()
+        taking.tally.say()
+
+
+class PatientStore:
+    """The database connection of this process: opened when needed, again and again while the database is away."""
+
+    def __init__(self, settings: DatabaseSettings, *, stop: threading.Event) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._connection: Connection | None = None
+        self._is_away = False
+
+    def do(self, work: Callable[[Connection], Result]) -> Result | None:
+        """Return what `work` returns on an open connection; done anew if the database goes away. None once stopped."""
+        while not self._stop.is_set():
+            try:
+                result = work(self._opened())
+            except StoreUnavailable as error:
+                self.close()
+                if not self._is_away:
+                    logger.warning("the database is away; nothing is acknowledged", extra={"reason": str(error)})
+                self._is_away = True
+                self._stop.wait(RETRY_S)
+            else:
+                if self._is_away:
+                    logger.info("the database is back")
+                self._is_away = False
+                return result
+        return None
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _opened(self) -> Connection:
+        if self._connection is None:
+            self._connection = connect(self._settings, application="ingest")
+            schema.require_current(self._connection)
+        return self._connection
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A group that is committed: what became of it, which of its messages are new, the log's epoch."""
+
+    group: Group
+    added: Sequence[Added]
+    epoch: int
+
+
+class Ingest:
+    """Takes groups in. Not shared between threads."""
+
+    def __init__(self, settings: Settings, *, store: PatientStore, subscriber: Subscriber, key: ReceiptKey) -> None:
+        self._log = settings.require_log()
+        self._house = House(settings.organisation, self._log.log_id)
+        self._store = store
+        self._subscriber = subscriber
+        self._key = key
+        self._registry = Registry()
+        self._numbers = Numbers()
+        self.tally = Tally()
+
+    def take_in(self, arrivals: Sequence[Arrival]) -> None:
+        """Keep a group, then acknowledge it in order, then tell the devices. If stopped before it is kept: nothing."""
+        kept = self._store.do(lambda connection: self._keep(connection, arrivals))
+        if kept is None:
+            return
+        failpoint.reach("ingest.before_ack")
+        for arrival in arrivals:
+            self._subscriber.acknowledge(arrival)
+            failpoint.reach("ingest.mid_ack")
+        failpoint.reach("ingest.after_ack")
+        told = self._tell(kept)
+        self._count(kept, received=len(arrivals), receipts=told)
+
+    def _keep(self, connection: Connection, arrivals: Sequence[Arrival]) -> Kept:
+        """Judge a group and commit what is to be kept of it."""
+        group = assemble(zip(arrivals, self._judge(connection, arrivals), strict=True))
+        self._numbers.learn(connection, group.messages)
+        with store_errors(), connection.transaction():
+            epoch = open_epoch(connection, self._log.log_id)
+            failpoint.reach("ingest.before_insert")
+            added = add_messages(connection, group.messages, numbers=self._numbers)
+            count_rejections(connection, group.rejections)
+            failpoint.reach("ingest.before_commit")
+        failpoint.reach("ingest.after_commit")
+        return Kept(group, added, epoch or 0)
+
+    def _judge(self, connection: Connection, arrivals: Sequence[Arrival]) -> list[Message | Refused]:
+        """Judge each message of a group; those that a newer record of the device might change, a second time."""
+        device_ids = [device_of(arrival.topic) for arrival in arrivals]
+        self._registry.look_up(connection, filter(None, device_ids))
+        judged = [self._judge_one(*pair) for pair in zip(arrivals, device_ids, strict=True)]
+        doubtful = [device_id for device_id, it in zip(device_ids, judged, strict=True) if may_be_outdated(it)]
+        renewed = self._registry.look_again(connection, filter(None, doubtful))
+        for place, device_id in enumerate(device_ids):
+            if device_id in renewed and may_be_outdated(judged[place]):
+                judged[place] = self._judge_one(arrivals[place], device_id)
+        return judged
+
+    def _judge_one(self, arrival: Arrival, device_id: str | None) -> Message | Refused:
+        device = self._registry.device(device_id) if device_id else None
+        return judge(arrival.payload, topic=arrival.topic, device=device, house=self._house)
+
+    def _tell(self, kept: Kept) -> int:
+        """Publish the receipts of a group; return how many."""
+        failpoint.reach("ingest.before_receipt")
+        now_ms = time.time_ns() // 1_000_000
+        count = 0
+        for device_id, told in kept.group.told.items():
+            blank = Receipt(
+                log_id=self._log.log_id,
+                epoch=kept.epoch,
+                device_id=device_id,
+                issued_at_ms=now_ms,
+                anchored_by_ms=now_ms + self._log.anchored_within_s * 1000,
+                held=(),
+            )
+            topic = receipts_topic(self._house.organisation, device_id=device_id)
+            for receipt in receipts(told, blank=blank):
+                count += self._subscriber.publish(topic, self._key.encode(receipt))
+        return count
+
+    def _count(self, kept: Kept, *, received: int, receipts: int) -> None:
+        contradictions = [it.message for it in kept.added if it.contradicts]
+        for message in contradictions:
+            logger.warning(
+                "equivocation: a second message at one place; both are kept",
+                extra={
+                    "device_id": message.device_id,
+                    "stream": message.stream,
+                    "boot": message.boot,
+                    "sequence": message.sequence,
+                    "message_hash": message.message_hash.hex(),
+                },
+            )
+        self.tally.add(
+            rejected=kept.group.refused,
+            received=received,
+            stored=len(kept.added),
+            duplicates=len(kept.group.messages) - len(kept.added),
+            equivocations=len(contradictions),
+            receipts=receipts,
+        )
+
+
+def _wait_for_log(store: PatientStore, log_id: str, *, stop: threading.Event) -> bool:
+    """Wait until the log is registered and known here; False if stopped before."""
+    has_said = False
+    while not stop.is_set():
+        if store.do(lambda connection: open_epoch(connection, log_id) or 0):
+            return True
+        if not has_said:
+            logger.warning("waiting for the log to be registered (`wayproof log register`)", extra={"log_id": log_id})
+            has_said = True
+        stop.wait(RETRY_S)
+    return False

@@ -1,0 +1,58 @@
+"""The device register, as the projection keeps it: whose a device is, where its messages go, and every key it had."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from psycopg.rows import class_row
+
+from wayproof.store import queries
+from wayproof.store.connection import Connection
+from wayproof.store.errors import store_errors
+
+QUERIES = queries.load("devices")
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredKey:
+    """A key of a device: key id and SubjectPublicKeyInfo DER, both None for the algorithm `none` (it does not sign)."""
+
+    algorithm: str
+    key_id: bytes | None
+    public_key: bytes | None
+    has_ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredDevice:
+    """A device of the register: its organisation (MSP id), its home log, its keys in the order of registration."""
+
+    device_id: str
+    organisation: str
+    home_log: str
+    keys: tuple[RegisteredKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyRow:
+    device_id: str
+    organisation: str
+    home_log: str
+    key_id: bytes | None
+    algorithm: str
+    public_key: bytes | None
+    has_ended: bool
+
+
+def find_devices(connection: Connection, device_ids: Iterable[str]) -> Mapping[str, RegisteredDevice]:
+    """Return those of the devices that are registered, by id."""
+    with store_errors(), connection.cursor(row_factory=class_row(_KeyRow)) as cursor:
+        rows = cursor.execute(QUERIES["find_devices"], {"device_ids": list(device_ids)}).fetchall()
+    return {
+        device_id: _device(list(of_device)) for device_id, of_device in groupby(rows, key=lambda row: row.device_id)
+    }
+
+
+def _device(rows: list[_KeyRow]) -> RegisteredDevice:
+    keys = tuple(RegisteredKey(row.algorithm, row.key_id, row.public_key, row.has_ended) for row in rows)
+    return RegisteredDevice(rows[0].device_id, rows[0].organisation, rows[0].home_log, keys)

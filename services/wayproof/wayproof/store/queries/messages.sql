@@ -1,0 +1,64 @@
+-- name: insert_messages
+-- Insert messages in the order given, each waiting for its index in the log; one that is there already is left out.
+WITH new AS (
+    INSERT INTO message AS it (
+        device_id, received_at_ms, topic, payload, salt, entry, message_hash,
+        stream_id, boot, sequence, previous, after_boot, after_sequence, rejection
+    )
+    SELECT
+        device_id, received_at_ms, topic, payload, salt, entry, message_hash,
+        stream_id, boot, sequence, previous, after_boot, after_sequence, rejection
+    FROM unnest(
+        %(device_ids)b::text[], %(received_at_ms)b::bigint[], %(topics)b::text[], %(payloads)b::bytea[],
+        %(salts)b::bytea[], %(entries)b::bytea[], %(message_hashes)b::bytea[], %(stream_ids)b::integer[],
+        %(boots)b::bigint[], %(sequences)b::bigint[], %(previous)b::bytea[], %(after_boots)b::bigint[],
+        %(after_sequences)b::bigint[], %(rejections)b::text[]
+    ) WITH ORDINALITY AS given (
+        device_id, received_at_ms, topic, payload, salt, entry, message_hash,
+        stream_id, boot, sequence, previous, after_boot, after_sequence, rejection, place
+    )
+    ORDER BY place
+    ON CONFLICT DO NOTHING
+    RETURNING ingest_id, device_id, stream_id, boot, sequence, message_hash, boot > 0 AND EXISTS (
+        SELECT FROM message AS other
+        WHERE
+            (other.stream_id, other.boot, other.sequence) = (it.stream_id, it.boot, it.sequence)
+            AND other.message_hash <> it.message_hash
+    ) AS contradicts
+),
+waiting AS (
+    INSERT INTO log_waiting (ingest_id) SELECT ingest_id FROM new
+)
+SELECT ingest_id, device_id, stream_id, boot, sequence, message_hash, contradicts FROM new
+
+-- name: copy_readings
+-- Take the readings of new messages; they cannot be there already.
+COPY reading (stream_id, observed_at_ms, ingest_id, ordinal, quantity_id, value, scale, text)
+FROM STDIN (FORMAT BINARY)
+
+-- name: find_streams
+-- Find the numbers of streams.
+SELECT device_id, name, stream_id AS number
+FROM stream JOIN unnest(%(device_id)b::text[], %(name)b::text[]) AS wanted (device_id, name) USING (device_id, name)
+
+-- name: insert_streams
+-- Number streams that are new; another process may have done it meanwhile.
+INSERT INTO stream (device_id, name)
+SELECT device_id, name FROM unnest(%(device_id)b::text[], %(name)b::text[]) AS wanted (device_id, name)
+ON CONFLICT DO NOTHING
+
+-- name: find_quantities
+-- Find the numbers of quantities.
+SELECT name, unit, kind, quantity_id AS number
+FROM quantity JOIN unnest(%(name)b::text[], %(unit)b::text[], %(kind)b::text[]) AS wanted (name, unit, kind)
+    USING (name, unit, kind)
+
+-- name: insert_quantities
+-- Number quantities that are new; another process may have done it meanwhile.
+INSERT INTO quantity (name, unit, kind)
+SELECT name, unit, kind FROM unnest(%(name)b::text[], %(unit)b::text[], %(kind)b::text[]) AS wanted (name, unit, kind)
+ON CONFLICT DO NOTHING
+
+-- name: open_epoch
+-- Find the epoch that the log is in.
+SELECT max(epoch) AS epoch FROM log_epoch WHERE log_id = %(log_id)s
