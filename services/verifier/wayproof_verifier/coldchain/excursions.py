@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from wayproof_verifier.coldchain.limits import LIMITS_1, Direction, Limit, Rule
-from wayproof_verifier.coldchain.series import Point, Series, series_of
+from wayproof_verifier.coldchain.limits import DIRECTIONS, LIMITS_1, Direction, Limit, Rule
+from wayproof_verifier.coldchain.series import Series, series_of
 from wayproof_verifier.telemetry.senml import Reading, TextReading
 
 Ending = Literal["open", "inside", "opposite", "silent"]
-"""How a run ends: not yet, by a reading inside, by one outside on the other side, by a silence beyond the gap limit."""
+"""How a run ends: not yet; by a reading inside, or outside on the other side; in a silence beyond the gap limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Excursion:
     """The first reading outside."""
     last_outside_at_ms: int
     ended_at_ms: int | None
-    """The first reading not outside on this side; after a silence the last one outside; None while open."""
+    """The first instant without a reading outside on this side; or, in a silence, how long the last one speaks."""
     ending: Ending
     peak: Reading
     """The reading farthest outside (the first of equals), in the limit's unit, at its smallest scale."""
@@ -63,68 +63,66 @@ def excursions(
     than `as_of_ms` are not judged yet.
     """
     found = [
-        _excursion(each, *run, device_id=device_id, stream=stream)
+        _excursion(each, direction, first, end, device_id=device_id, stream=stream)
         for each in series_of(readings, limits=limits, as_of_ms=as_of_ms, rule=rule)
-        for run in _runs(each)
+        for direction in DIRECTIONS
+        for first, end in _runs(each, direction)
     ]
     return tuple(sorted(found, key=lambda excursion: (excursion.started_at_ms, excursion.name, excursion.direction)))
 
 
-def _runs(series: Series) -> Iterator[tuple[Direction, tuple[Point, ...], Point | None, Point | None]]:
-    """Yield each run: its direction, its points, and the ones before and after, None where a silence or nothing is."""
-    points, gap_limit_ms = series.points, series.rule.gap_limit_ms
-    first = 0
-    while first < len(points):
-        end = first + 1
-        while end < len(points) and points[end].side == points[first].side and not _silent(points, end, gap_limit_ms):
-            end += 1
-        side = points[first].side
-        if side != "inside":
-            before = points[first - 1] if first > 0 and not _silent(points, first, gap_limit_ms) else None
-            after = points[end] if end < len(points) and not _silent(points, end, gap_limit_ms) else None
-            yield side, points[first:end], before, after
-        first = end
+def _runs(series: Series, direction: Direction) -> Iterator[tuple[int, int]]:
+    """Yield the points of each run, as indices: first, and one past its last."""
+    first: int | None = None
+    for index, point in enumerate(series.points):
+        if first is not None and (direction not in point.outside or _is_silent_before(series, index)):
+            yield first, index
+            first = None
+        if first is None and direction in point.outside:
+            first = index
+    if first is not None:
+        yield first, len(series.points)
 
 
-def _silent(points: tuple[Point, ...], index: int, gap_limit_ms: int) -> bool:
-    return points[index].at_ms - points[index - 1].at_ms > gap_limit_ms
+def _is_silent_before(series: Series, index: int) -> bool:
+    """Whether the time just before a point, or before the as-of time where the index is past all, is silent."""
+    if index == 0:
+        return True
+    until_ms = series.points[index].at_ms if index < len(series.points) else series.as_of_ms
+    return until_ms - series.points[index - 1].at_ms > series.rule.gap_limit_ms
 
 
-def _excursion(
-    series: Series,
-    direction: Direction,
-    run: tuple[Point, ...],
-    before: Point | None,
-    after: Point | None,
-    *,
-    device_id: str,
-    stream: str,
-) -> Excursion:
-    first, last = run[0], run[-1]
-    held_until_ms = min(last.at_ms + series.rule.gap_limit_ms, series.as_of_ms)
+def _excursion(series: Series, direction: Direction, first: int, end: int, *, device_id: str, stream: str) -> Excursion:
+    run = series.points[first:end]
+    started_at_ms, last_at_ms = run[0].at_ms, run[-1].at_ms
+    is_start_censored = _is_silent_before(series, first)
     ending: Ending
-    ended_at_ms: int | None
-    if after is not None:
-        ending, ended_at_ms, edge_ms = ("inside" if after.side == "inside" else "opposite"), after.at_ms, after.at_ms
-    elif last is series.points[-1] and held_until_ms == series.as_of_ms:
-        ending, ended_at_ms, edge_ms = "open", None, series.as_of_ms
+    if _is_silent_before(series, end):
+        ending, edge_ms = "silent", last_at_ms + series.rule.gap_limit_ms
+    elif end == len(series.points):
+        ending, edge_ms = "open", series.as_of_ms
     else:
-        ending, ended_at_ms, edge_ms = "silent", last.at_ms, held_until_ms
-    farthest = max if direction == "high" else min
+        ending, edge_ms = ("opposite" if series.points[end].outside else "inside"), series.points[end].at_ms
+    if direction == "high":
+        farthest = max(run, key=lambda point: point.highest)
+        peak = series.reading(farthest.highest, at_ms=farthest.at_ms)
+    else:
+        farthest = min(run, key=lambda point: point.lowest)
+        peak = series.reading(farthest.lowest, at_ms=farthest.at_ms)
     return Excursion(
         device_id=device_id,
         stream=stream,
         name=series.name,
         direction=direction,
-        started_at_ms=first.at_ms,
-        last_outside_at_ms=last.at_ms,
-        ended_at_ms=ended_at_ms,
+        started_at_ms=started_at_ms,
+        last_outside_at_ms=last_at_ms,
+        ended_at_ms=None if ending == "open" else edge_ms,
         ending=ending,
-        peak=series.reading(farthest(run, key=lambda point: point.value)),
-        readings=len(run),
-        least_ms=last.at_ms - first.at_ms,
-        most_ms=edge_ms - (first.at_ms if before is None else before.at_ms),
-        is_start_censored=before is None,
+        peak=peak,
+        readings=sum(point.readings for point in run),
+        least_ms=last_at_ms - started_at_ms,
+        most_ms=edge_ms - (started_at_ms if is_start_censored else series.points[first - 1].at_ms),
+        is_start_censored=is_start_censored,
         rule=series.rule.name,
         as_of_ms=series.as_of_ms,
     )

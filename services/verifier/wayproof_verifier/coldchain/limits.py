@@ -9,6 +9,7 @@ from wayproof_verifier.telemetry.senml import Reading
 
 Direction = Literal["low", "high"]
 Side = Literal["low", "inside", "high"]
+DIRECTIONS: Final[tuple[Direction, ...]] = ("low", "high")
 
 _ICE_POINT: Final = 27315  # 0 °C in hundredths of a kelvin, exact by definition (SI brochure, 9th ed., 2.3.1)
 _TO_CELSIUS: Final = {"CEL": 0, "KEL": -_ICE_POINT}

@@ -14,7 +14,7 @@ from wayproof_verifier.coldchain.kinetics import (
     mean_kinetic_temperature,
 )
 from wayproof_verifier.coldchain.limits import LIMITS_1, Limit, Rule, convert
-from wayproof_verifier.coldchain.series import Series, Span, series_of
+from wayproof_verifier.coldchain.series import NOWHERE, Series, Span, series_of
 from wayproof_verifier.telemetry.senml import Reading, TextReading
 
 CustodyInterval = tuple[str, int, int | None]
@@ -104,6 +104,8 @@ def _summary(
     spans = [*_before(first_ms, from_ms=from_ms), *series.spans()]
     # The as-of time itself is the last instant judged: a reading at it counts.
     inside = [p for p in series.points if from_ms <= p.at_ms < until_ms or p.at_ms == until_ms == series.as_of_ms]
+    least = min(inside, key=lambda point: point.lowest, default=None)
+    greatest = max(inside, key=lambda point: point.highest, default=None)
     cuts = _cuts(custody, from_ms=from_ms, until_ms=until_ms)
     held: dict[tuple[int, ...], list[Piece]] = defaultdict(list)
     for piece in pairwise(cuts):
@@ -115,11 +117,11 @@ def _summary(
         as_of_ms=series.as_of_ms,
         from_ms=from_ms,
         until_ms=until_ms,
-        count=len(inside),
+        count=sum(point.readings for point in inside),
         not_judged=series.not_judged,
-        lowest=series.reading(min(inside, key=lambda point: point.value)) if inside else None,
-        highest=series.reading(max(inside, key=lambda point: point.value)) if inside else None,
-        latest=series.reading(inside[-1]) if inside else None,
+        lowest=series.reading(least.lowest, at_ms=least.at_ms) if least else None,
+        highest=series.reading(greatest.highest, at_ms=greatest.at_ms) if greatest else None,
+        latest=series.reading(inside[-1].highest, at_ms=inside[-1].at_ms) if inside else None,
         exposure=_exposure(spans, [(from_ms, until_ms)]),
         custody=tuple(CustodyShare(*each, _exposure(spans, held[(i,)])) for i, each in enumerate(custody)),
         unclaimed=_exposure(spans, held[()]),
@@ -130,7 +132,7 @@ def _summary(
 
 def _before(first_ms: int, *, from_ms: int) -> Iterator[Span]:
     if from_ms < first_ms:
-        yield Span(from_ms, first_ms, 0, "inside", None, is_silent=True)
+        yield Span(from_ms, first_ms, 0, NOWHERE, NOWHERE, is_silent=True)
 
 
 def _cuts(custody: Sequence[CustodyInterval], *, from_ms: int, until_ms: int) -> list[int]:
@@ -156,11 +158,11 @@ def _exposure(spans: Sequence[Span], pieces: Iterable[Piece]) -> Exposure:
             if span.is_silent:
                 silent += length_ms
                 continue
-            sides = (span.side, span.until_side)
-            low_least += length_ms * (sides == ("low", "low"))
-            low_most += length_ms * ("low" in sides)
-            high_least += length_ms * (sides == ("high", "high"))
-            high_most += length_ms * ("high" in sides)
+            sure, possible = span.before & span.after, span.before | span.after
+            low_least += length_ms * ("low" in sure)
+            low_most += length_ms * ("low" in possible)
+            high_least += length_ms * ("high" in sure)
+            high_most += length_ms * ("high" in possible)
     return Exposure(low_least, low_most, high_least, high_most, silent)
 
 
