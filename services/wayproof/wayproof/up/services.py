@@ -42,8 +42,9 @@ def database(deployment: Deployment) -> Service:
     """Return PostgreSQL: SIGINT ends it in order, with its clients still connected."""
     return Service(
         "database",
-        deployment.cluster.command(),
+        deployment.cluster.command(ends_with_parent=True),
         port=deployment.database_port,
+        prepare=deployment.cluster.prepare,
         ready=deployment.cluster.is_ready,
         stop_signal=signal.SIGINT,
     )
