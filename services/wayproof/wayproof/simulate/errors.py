@@ -5,8 +5,8 @@ device_incomplete        the folder is not that of a device, or a part of it is 
 device_in_use            another process works with this device's spool
 device_reading           a reading that no platform would accept: nothing was signed or numbered
 device_spool             the spool cannot be read or written; what was recorded before is kept
+device_broker            the broker does not take what is published past the spool
 device_replay            a file of readings to replay is not readable
-device_connection        the network thread of a device's client ended; the spool is untouched
 """
 
 from wayproof.errors import WayproofError

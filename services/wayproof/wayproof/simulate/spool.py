@@ -39,6 +39,7 @@ CREATE TABLE message (
 CREATE INDEX message_waiting ON message (number) WHERE receipted_at_ms IS NULL AND refusal IS NULL;
 CREATE INDEX message_unreceipted ON message (stream, boot, sequence) WHERE receipted_at_ms IS NULL;
 CREATE INDEX message_refusable ON message (payload_hash) WHERE receipted_at_ms IS NULL AND refusal IS NULL;
+CREATE INDEX message_refused ON message (number) WHERE receipted_at_ms IS NULL AND refusal IS NOT NULL;
 CREATE TABLE receipt (
     number INTEGER PRIMARY KEY,
     receipt BLOB NOT NULL UNIQUE
@@ -52,7 +53,10 @@ _INSERT = (
 )
 _WAITING = "receipted_at_ms IS NULL AND refusal IS NULL"
 _WAITING_NUMBERS = f"SELECT number FROM message WHERE {_WAITING} ORDER BY number LIMIT ?"  # noqa: S608 - constants
-_WAITING_COUNT = f"SELECT count(*) FROM message WHERE {_WAITING}"  # noqa: S608 - constants
+_TALLY = (  # all three by index; rows are never removed, so the last number is their count
+    f"SELECT (SELECT coalesce(max(number), 0) FROM message), (SELECT count(*) FROM message WHERE {_WAITING}), "  # noqa: S608 - constants
+    "(SELECT count(*) FROM message WHERE receipted_at_ms IS NULL AND refusal IS NOT NULL)"
+)
 _WAITING_MESSAGE = (
     "SELECT number, stream, boot, sequence, message_hash, payload FROM message "  # noqa: S608 - constants
     f"WHERE number = ? AND {_WAITING}"
@@ -101,6 +105,20 @@ class SentMessage:
     message_hash: bytes
     receipted_at_ms: int | None
     refusal: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many messages were ever recorded, wait for a receipt, and were refused."""
+
+    recorded: int
+    waiting: int
+    refused: int
+
+    @property
+    def receipted(self) -> int:
+        """How many the platform holds."""
+        return self.recorded - self.waiting - self.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +184,9 @@ class Spool:
         with self._transaction() as connection:
             return [number for (number,) in connection.execute(_WAITING_NUMBERS, (limit,))]
 
-    def waiting_count(self) -> int:
-        """Return how many messages no receipt named yet."""
-        (count,) = self._one(_WAITING_COUNT)
-        return int(count)
+    def tally(self) -> Tally:
+        """Return how many messages there are of each kind."""
+        return Tally(*self._one(_TALLY))
 
     def message(self, number: int) -> SpooledMessage | None:
         """Return a message that waits for its receipt; None if it does no longer."""
