@@ -8,7 +8,7 @@ import pytest
 
 from aiofabric.embedded import DevelopmentLedgerWarning
 from support.journey import CARRIER, CONSIGNEE, SHIPPER, ErasableLog, Journey, journey, judge
-from wayproof.demo.device import Device
+from support.memory_device import Device
 from wayproof.errors import ContractRefusal, EvidenceError
 from wayproof.evidence.assemble import StoredErasure, StoredMessage
 from wayproof.evidence.collect import LedgerFollower, collect_evidence

@@ -11,9 +11,9 @@ from typing import Any
 
 from aiofabric import embedded
 from aiofabric.gateway import Gateway, Network
-from wayproof.demo.device import Device
-from wayproof.demo.organisation_log import EPOCH, OrganisationLog
-from wayproof.demo.story import CARRIER, CONSIGNEE, ORGANISATIONS, SHIPPER, Story
+from support.memory_device import Device
+from support.memory_log import EPOCH, OrganisationLog
+from support.memory_story import CARRIER, CONSIGNEE, ORGANISATIONS, SHIPPER, Story
 from wayproof.evidence.assemble import StoredErasure, StoredMessage
 from wayproof.evidence.collect import LedgerFollower, collect_evidence
 from wayproof.ledger import CONTRACT, ENTRY_POINT, USERS, Ledger
@@ -21,7 +21,7 @@ from wayproof_verifier.report import Report
 from wayproof_verifier.trust import TrustRoot
 from wayproof_verifier.verify import Options, verify
 
-__all__ = ["CARRIER", "CONSIGNEE", "SHIPPER", "ErasableLog", "Journey", "journey"]
+__all__ = ["CARRIER", "CONSIGNEE", "ORGANISATIONS", "SHIPPER", "ErasableLog", "Journey", "journey"]
 
 
 @dataclass(slots=True)
@@ -40,6 +40,8 @@ class Journey(Story):
     """The demo's story with its steps free to combine, and a verifier at the end."""
 
     log: OrganisationLog = field(default_factory=lambda: ErasableLog("shipper-log"))
+    home: Path = field(kw_only=True)
+    endpoint: str = field(kw_only=True)
 
     def ledger(self, organisation: str, user: str = "operator") -> Ledger:
         return self._ledger(organisation, user)
@@ -116,6 +118,12 @@ async def journey(directory: Path) -> AsyncIterator[Journey]:
                 )
                 await stack.enter_async_context(gateway)
                 networks[msp_id, user] = gateway.network(CONTRACT)
-        story = Journey(directory, lambda msp_id, user: networks[msp_id, user], lambda *_: None)
+        story = Journey(
+            directory,
+            lambda msp_id, user: networks[msp_id, user],
+            lambda *_: None,
+            home=home,
+            endpoint=endpoint.address,
+        )
         await story.register()
         yield story

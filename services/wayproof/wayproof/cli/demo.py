@@ -13,10 +13,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--directory",
         type=Path,
         default=Path("demo-output"),
-        help="where ledger, evidence and trust root are left for you to open (default: %(default)s; replaced)",
+        help="where everything is left for you to open (default: %(default)s; replaced)",
     )
+    parser.add_argument("--once", action="store_true", help="end after the summary instead of leaving the pages up")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="replay a real logger's trace: time, temperature")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    return asyncio.run(stage.run(options.directory, say=lambda text="": print(text, flush=True)))
+    wish = stage.Wish(options.directory, once=options.once, trace=options.csv)
+    return asyncio.run(stage.run(wish, say=lambda text: print(text, flush=True)))

@@ -1,276 +1,263 @@
-"""The story, step by step: each step is what its organisation's process will do, with its own key."""
+"""The story: shipments under way, driven by real records; what goes wrong on the way; what is found in the end."""
 
-import base64
-import secrets
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import asyncio
+import itertools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from aiofabric.gateway import Network
-from wayproof.demo.device import Device
-from wayproof.demo.organisation_log import EPOCH, OrganisationLog, spki
-from wayproof.errors import ContractRefusal, WayproofError
-from wayproof.evidence.collect import LedgerFollower, collect_evidence
-from wayproof.ledger import CONTRACT, Ledger
-from wayproof_contract import canonical
-from wayproof_contract.identifiers import check_digit
-from wayproof_contract.merkle import EMPTY_ROOT
-from wayproof_verifier.trust import TrustRoot
+from wayproof.demo.cargo import deal
+from wayproof.demo.journey import Sample, journey, shifted
+from wayproof.demo.lanes import lane
+from wayproof.demo.logger_trace import read_trace
+from wayproof.demo.office import Office
+from wayproof.demo.records import trips
+from wayproof.demo.voyage import Voyage
+from wayproof.log.keys import read_receipt_key, spki
+from wayproof.simulate import misbehaviour
+from wayproof.simulate.client import DeviceClient
+from wayproof.simulate.device import Device
+from wayproof.simulate.pack import CONDITIONS, records
+from wayproof.store.audit import Sent
+from wayproof.up.provision import Deployment
 
-SHIPPER, CARRIER, CONSIGNEE = "ShipperMSP", "CarrierMSP", "ConsigneeMSP"
-ORGANISATIONS = (SHIPPER, CARRIER, CONSIGNEE)
-GLNS = {SHIPPER: "9506000134352", CARRIER: "9506000149301", CONSIGNEE: "9506000140445"}
-STREAMS = ("conditions", "position")
-INTERVAL_S = 600
-MESSAGES = 36
-LOST, LATE = 20, 9
-"""Positions in the sending order: a message that never arrives, and one that arrives last."""
+Say = Callable[[str], None]
 
-WARM = range(12, 16)
-"""When the loading door stands open."""
+SHIPMENTS = 24
+COMPLETED = 16
+"""Shipments that arrive and are closed; the others are under way when the demo ends."""
 
-Say = Callable[..., None]
-NetworkOf = Callable[[str, str], Network]
-"""Organisation and user to the channel as they see it."""
+DIRECT = 7
+"""Every so-manieth shipment goes without a carrier: the carrier never sees it."""
 
+INTERVAL_S = 300
+DEVICE_MODEL = "simulated logger driven by public records"
+SILENT_STEPS = (20, 75)
+"""Steps between which one device is offline."""
 
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """What the story leaves: evidence, the device's receipts, and the trust root (obtained elsewhere, in real life)."""
+QUIET_WITHIN_S = 120.0
+REPLAYED, MOST_REPLAYED = timedelta(days=2), 200
+"""How much of a real logger's trace is replayed, and in how many readings at most."""
 
-    evidence: Path
-    receipts: Path
-    trust_root: Path
-
-
-def _gsin() -> str:
-    digits = "950600011111" + f"{secrets.randbelow(10**4):04d}"
-    return f"{digits}{check_digit(digits)}"
+OFFLINE, DUPLICATE, EQUIVOCATION, FORGERY, ELSEWHERE, GARBAGE = 2, 3, 4, 5, 6, 8
+"""Which voyages meet with what (numbers from 0)."""
 
 
 @dataclass(slots=True)
 class Story:
-    """One shipment, from its device's registration to its evidence."""
+    """All voyages of a demo, between registration and evidence."""
 
-    directory: Path
-    network_of: NetworkOf
+    deployment: Deployment
+    offices: Mapping[str, Office]
     say: Say
-    gsin: str = field(default_factory=_gsin)
-    device: Device = field(default_factory=lambda: Device(SHIPPER, "logger-7"))
-    log: OrganisationLog = field(default_factory=lambda: OrganisationLog("shipper-log"))
-    start_s: int = field(default_factory=lambda: int(time.time()) - (MESSAGES + 4) * INTERVAL_S)
+    trace: Path | None = None
+    shipments: int = SHIPMENTS
+    voyages: list[Voyage] = field(default_factory=list)
 
-    def _ledger(self, organisation: str, user: str = "operator") -> Ledger:
-        return Ledger(self.network_of(organisation, user).contract(CONTRACT))
+    def prepare(self) -> None:
+        """Choose trips, compute what devices will measure, and make the devices."""
+        now = datetime.now(UTC)
+        chosen = trips(self.shipments)
+        receipt_key = spki(read_receipt_key(self.deployment.settings("ShipperMSP").with_name("receipt.pem")))
+        for number, (trip, cargo) in enumerate(zip(chosen, deal(self.shipments), strict=True)):
+            # Most trips with something wrong stay under way, so that the pages have something to show.
+            completed = number >= self.shipments - COMPLETED
+            samples: Sequence[Sample] = journey(trip, cargo=cargo, interval_s=INTERVAL_S)
+            if number == 0 and self.trace is not None:
+                samples = replayed(self.trace, place=samples[0])
+                self.say(f"  logger-01 replays {self.trace.name}: {len(samples)} readings of a real logger")
+            elif not completed:
+                samples = samples[: _share(len(samples), number)]
+            device = Device.provision(
+                self.deployment.directory / "devices" / f"logger-{number + 1:02d}",
+                organisation="ShipperMSP",
+                device_id=f"logger-{number + 1:02d}",
+                broker_host="127.0.0.1",
+                broker_port=self.deployment.broker_port,
+                log_id="shipper-log",
+                receipt_keys=[receipt_key],
+                model=DEVICE_MODEL,
+            )
+            client = DeviceClient(device, resend_after_s=5.0)
+            self.voyages.append(
+                Voyage(
+                    number=number + 1,
+                    trip=trip,
+                    cargo=cargo,
+                    route=lane(trip),
+                    samples=_ending(samples, now=now, number=number),
+                    device=device,
+                    client=client,
+                    shipper=self.offices["ShipperMSP"],
+                    carrier=None if number % DIRECT == DIRECT - 1 else self.offices["CarrierMSP"],
+                    consignee=self.offices["ConsigneeMSP"],
+                    completed=completed,
+                )
+            )
+
+    def close(self) -> None:
+        """End the devices."""
+        for voyage in self.voyages:
+            voyage.client.close()
+            voyage.device.close()
 
     async def register(self) -> None:
-        """The shipper registers its log and its device."""
-        await self._ledger(SHIPPER, "anchor").submit(
-            "register_log",
-            {
-                "log_id": self.log.log_id,
-                "origin": "shipper.example/wayproof",
-                "checkpoint_key": _text(spki(self.log.checkpoint_key)),
-                "receipt_key": _text(spki(self.log.receipt_key)),
-            },
-        )
-        await self._ledger(SHIPPER, "registrar").submit(
-            "register_device",
-            {
-                "device_id": self.device.device_id,
-                "algorithm": "ES256",
-                "public_key": _text(self.device.public_key),
-                "home_log": self.log.log_id,
-                "model": "demo logger",
-            },
-        )
-        self.say(f"  {SHIPPER} registers its log and device {self.device.device_id} (P-256 key)")
+        """Write the places' names, register the devices, create the shipments, and let the devices connect."""
+        places = {place.gln: place for voyage in self.voyages for place in voyage.places}
+        for place, office in itertools.product(places.values(), self.offices.values()):
+            body = {"name": place.name, "latitude": place.latitude, "longitude": place.longitude}
+            await office.put(f"locations/{place.gln}", body)
+        await asyncio.gather(*[voyage.register() for voyage in self.voyages])
+        await asyncio.gather(*[voyage.create() for voyage in self.voyages])
+        for voyage in self.voyages:
+            voyage.client.connect()
 
-    async def ship(self) -> None:
-        """The shipper creates the shipment, attaches the device, and its log takes in what the device says."""
-        ledger = self._ledger(SHIPPER)
-        await ledger.submit("create_shipment", self._shipment())
-        self.say(f"  {SHIPPER} creates shipment {self.gsin}: vaccines, 2.0 to 8.0 degrees, and has custody")
-        for stream in STREAMS:
-            await ledger.submit(
-                "attach_device",
-                {"gsin": self.gsin, "position": self.device.position(stream), "anchor": self.log.reference()},
-            )
-        self.say(f"  {SHIPPER} attaches {self.device.device_id}: streams {' and '.join(STREAMS)}")
-        await self._travel(range(MESSAGES // 3))
+    async def travel(self) -> None:
+        """Let every device measure and publish step by step, hand custody over, and let things go wrong."""
+        longest = max(len(voyage.samples) for voyage in self.voyages)
+        for step in range(longest):
+            moving = [voyage for voyage in self.voyages if step < len(voyage.samples)]
+            await asyncio.to_thread(_measure, moving)
+            for voyage, custodian in zip(
+                moving, await asyncio.gather(*[voyage.hand_over_if_due() for voyage in moving]), strict=True
+            ):
+                if custodian and voyage.number in (1, 9):
+                    self.say(f"  {voyage.gsin}: custody accepted by {custodian}, signed with its own key")
+            await self._go_wrong(step)
+            if step % 20 == 0 or step == longest - 1:
+                self.say(f"  step {step + 1} of {longest}: {self.progress()}")
 
-    async def hand_over(self) -> None:
-        """Custody goes to the carrier, and on to the consignee; the goods get warm on the way."""
-        await self._transfer(SHIPPER, CARRIER)
-        await self._travel(range(MESSAGES // 3, MESSAGES))
-        await self._ledger(SHIPPER, "monitor").submit(
-            "record_excursion",
-            {
-                "gsin": self.gsin,
-                "excursion_id": "excursion-1",
-                "device_id": self.device.device_id,
-                "stream": "conditions",
-                "name": "temperature",
-                "direction": "high",
-                "started_at_ms": self._observed_at_s(WARM.start) * 1000,
-                "ended_at_ms": self._observed_at_s(WARM.stop) * 1000,
-                "peak": {"value": 114, "scale": 1, "unit": "CEL"},
-                "rule": "limits-1",
-                "as_of_ms": self._observed_at_s(MESSAGES) * 1000,
-            },
-        )
-        self.say("  an excursion is found and recorded: 11.4 degrees, in the carrier's custody")
-        await self._forge_anchor()
-        await self._transfer(CARRIER, CONSIGNEE)
+    def progress(self) -> str:
+        """Return what the devices know: sent, and what receipts name."""
+        tallies = [voyage.device.spool.tally() for voyage in self.voyages]
+        return f"{sum(it.recorded for it in tallies)} messages signed, {sum(it.receipted for it in tallies)} receipted"
 
-    async def close(self) -> None:
-        """The consignee judges the excursion and closes the shipment; a heartbeat follows."""
-        ledger = self._ledger(CONSIGNEE)
-        await ledger.submit(
-            "resolve_excursion",
-            {
-                "gsin": self.gsin,
-                "excursion_id": "excursion-1",
-                "ended_at_ms": self._observed_at_s(WARM.stop) * 1000,
-                "resolution": "product_rejected",
-                "remark": "above 8.0 degrees for 40 minutes",
-            },
-        )
-        await ledger.submit("close_shipment", {"gsin": self.gsin, "condition": self._condition("received")})
-        await self.log.anchor(self._ledger(SHIPPER, "anchor"))
-        self.say(f"  {CONSIGNEE} rejects the product and closes the shipment; the log's heartbeat is anchored")
+    async def settle(self) -> None:
+        """Wait until every message is receipted."""
+        deadline = asyncio.get_running_loop().time() + QUIET_WITHIN_S
+        while any(voyage.client.pending() for voyage in self.voyages):
+            if asyncio.get_running_loop().time() > deadline:
+                return
+            await asyncio.sleep(0.2)
 
-    async def export(self) -> Exported:
-        """The shipper exports the evidence; the device's receipts and the trust root are written beside it."""
-        follower = LedgerFollower(self.network_of(SHIPPER, "operator"), CONTRACT)
-        lines = await collect_evidence(
-            self._ledger(SHIPPER),
-            follower=follower,
-            gsin=self.gsin,
-            logs={(self.log.log_id, EPOCH): self.log},
-            ledger_kind="embedded",
-        )
-        exported = Exported(
-            evidence=self.directory / f"shipment-{self.gsin}.evidence",
-            receipts=self.directory / f"{self.device.device_id}.receipts",
-            trust_root=self.directory / "trust-root.json",
-        )
-        exported.evidence.write_bytes(b"".join(lines))
-        receipt = self.log.receipt(self.device.device_id, issued_at_ms=int(time.time() * 1000))
-        exported.receipts.write_bytes(canonical.encode({"receipt": _text(receipt)}) + b"\n")
-        trust_root = TrustRoot(
-            channel=follower.network.name,
-            genesis=follower.genesis_hash,
-            contract=CONTRACT,
-            organisations=ORGANISATIONS,
-        )
-        exported.trust_root.write_bytes(trust_root.encode())
-        size_kb, block = exported.evidence.stat().st_size // 1000, follower.history.height - 1
-        self.say(f"  {SHIPPER} exports the evidence: {exported.evidence.name}, {size_kb} kB, as of block {block}")
-        return exported
+    async def finish(self) -> Sequence[Voyage]:
+        """Close what has arrived; leave two offers of custody pending. Return the closed voyages."""
+        arrived = [voyage for voyage in self.voyages if voyage.completed]
+        await asyncio.gather(*[voyage.close() for voyage in arrived])
+        await asyncio.gather(*[voyage.offer() for voyage in self.voyages if not voyage.completed][-2:])
+        return arrived
 
-    # --- the device and the log ---------------------------------------------------------------------------------
-
-    async def _travel(self, steps: range) -> None:
-        """The device measures and publishes; the log receives, seals and anchors."""
-        late: list[bytes] = []
-        for step in steps:
-            for payload in self._publish(step):
-                if step == LATE:
-                    late.append(payload)
-                elif step != LOST:
-                    self._receive(payload, step)
-        for payload in late:
-            self._receive(payload, steps.stop)
-        size = self.log.seal()
-        anchor = await self.log.anchor(self._ledger(SHIPPER, "anchor"))
-        self.say(
-            f"  {self.device.device_id} publishes, the log seals: {size} messages; anchor {anchor['counter']} on the "
-            f"ledger, root {str(anchor['root'])[:16]}…"
-        )
-
-    def _publish(self, step: int) -> list[bytes]:
-        temperature = 11.4 if step == WARM.start + 1 else 9.0 if step in WARM else 4.5 + (step % 5) / 10
-        at = self._observed_at_s(step)
-        conditions = [
-            {"n": "temperature", "u": "Cel", "v": temperature},
-            {"n": "humidity", "u": "%RH", "v": 55 + step % 7},
-        ]
-        position = [
-            {"n": "latitude", "u": "lat", "v": round(40.64 + step / 100, 2)},
-            {"n": "longitude", "u": "lon", "v": round(-73.78 - step / 50, 2)},
-        ]
+    def send_logs(self) -> list[Sent]:
+        """Return the devices' own send logs."""
         return [
-            self.device.publish("conditions", observed_at_s=at, measured=conditions),
-            self.device.publish("position", observed_at_s=at, measured=position),
+            Sent(
+                voyage.device.identity.device_id,
+                line.stream,
+                line.boot,
+                line.sequence,
+                line.message_hash,
+                line.receipted_at_ms is not None,
+            )
+            for voyage in self.voyages
+            for line in voyage.device.spool.send_log()
         ]
 
-    def _receive(self, payload: bytes, step: int) -> None:
-        self.log.receive(payload, topic=self.device.topic, received_at_ms=self._observed_at_s(step) * 1000 + 800)
+    def write_receipts(self, voyage: Voyage, path: Path) -> None:
+        """Write the receipts that a device keeps, as `wayproof-verify --receipts` reads them."""
+        path.write_bytes(voyage.device.receipts_file())
 
-    def _observed_at_s(self, step: int) -> int:
-        return self.start_s + step * INTERVAL_S
-
-    async def _forge_anchor(self) -> None:
-        """The shipper tries to rewrite its log: every endorser checks the consistency proof, and refuses."""
-        try:
-            await self._ledger(SHIPPER, "anchor").submit(
-                "anchor_log",
-                {
-                    **self.log.reference(),
-                    "counter": self.log.anchored[0] + 1,
-                    "size": self.log.subtrees.size + 1,
-                    "root": EMPTY_ROOT.hex(),
-                    "proof": [],
-                },
-            )
-        except ContractRefusal as refusal:
-            self.say(f"  {SHIPPER} tries to anchor a rewritten log: refused, {refusal.code}")
-            return
-        raise WayproofError("the contract accepted a rewritten log")
-
-    # --- custody --------------------------------------------------------------------------------------------------
-
-    async def _transfer(self, custodian: str, taker: str) -> None:
-        offered: dict[str, Any] = await self._ledger(custodian).submit(
-            "offer_custody", {"gsin": self.gsin, "to": taker, "condition": self._condition("handed over")}
-        )
-        await self._ledger(taker).submit(
-            "accept_custody",
-            {"gsin": self.gsin, "offer": offered["offer"]["version"], "condition": self._condition("taken over")},
-        )
-        self.say(f"  custody: {custodian} offers, {taker} accepts, each signed with its own key")
-
-    def _condition(self, remark: str) -> dict[str, Any]:
-        return {
-            "positions": [self.device.position(stream) for stream in STREAMS],
-            "anchors": [self.log.reference()],
-            "latest": [],
-            "remark": remark,
+    async def _go_wrong(self, step: int) -> None:
+        """Let one thing after another happen, each to a device of its own."""
+        offline = self.voyages[OFFLINE]
+        if step == SILENT_STEPS[0]:
+            await asyncio.to_thread(offline.client.close)
+            self.say(f"  {offline.device.identity.device_id} goes offline, and goes on measuring")
+        if step == SILENT_STEPS[1]:
+            offline.client = DeviceClient(offline.device, resend_after_s=5.0)
+            offline.client.connect()
+            waiting = offline.device.spool.tally().waiting
+            self.say(f"  {offline.device.identity.device_id} is back and delivers {waiting} messages late")
+        happening = {
+            30: self._duplicate,
+            40: self._equivocation,
+            50: self._forgery,
+            55: self._elsewhere,
+            60: self._garbage,
         }
+        if step in happening:
+            await asyncio.to_thread(happening[step])
 
-    def _shipment(self) -> dict[str, Any]:
-        roles = ("consignor", "carrier", "consignee")
-        return {
-            "gsin": self.gsin,
-            "parties": [
-                {"role": role, "msp_id": msp_id, "party_gln": GLNS[msp_id]}
-                for role, msp_id in zip(roles, ORGANISATIONS, strict=True)
-            ],
-            "lane": {"origin_gln": GLNS[SHIPPER], "destination_gln": GLNS[CONSIGNEE], "mode": "road"},
-            "due_at_ms": self._observed_at_s(MESSAGES + 12) * 1000,
-            "limits": [{"name": "temperature", "unit": "CEL", "scale": 1, "low": 20, "high": 80}],
-            "units": [
-                {
-                    "sscc": "095060001111111119",
-                    "contents": [{"gtin": "09506000134352", "lot": "A-17"}],
-                    "assets": [],
-                }
-            ],
-        }
+    def _duplicate(self) -> None:
+        voyage = self.voyages[DUPLICATE]
+        self._publish(voyage, voyage.sent[-1].payload)
+        self.say(f"  {voyage.device.identity.device_id}: a message arrives a second time (a duplicate)")
+
+    def _equivocation(self) -> None:
+        voyage = self.voyages[EQUIVOCATION]
+        message = next(it for it in reversed(voyage.sent) if it.stream == CONDITIONS)
+        payload = misbehaviour.equivocation(
+            voyage.device, message, measured=records({"temperature": 4.0}), observed_at_ms=_now_ms(voyage)
+        )
+        self._publish(voyage, payload)
+        self.say(f"  {voyage.device.identity.device_id}: signs two messages in one place (an equivocation)")
+
+    def _forgery(self) -> None:
+        voyage = self.voyages[FORGERY]
+        payload = misbehaviour.forgery(
+            voyage.device, voyage.sent[-1], measured=records({"temperature": 4.0}), observed_at_ms=_now_ms(voyage)
+        )
+        self._publish(voyage, payload)
+        self.say(f"  {voyage.device.identity.device_id}: somebody else signs in its name (a forgery)")
+
+    def _elsewhere(self) -> None:
+        voyage, other = self.voyages[ELSEWHERE], self.voyages[ELSEWHERE + 1]
+        self._publish(voyage, other.sent[-1].payload)
+        self.say(f"  {voyage.device.identity.device_id}: another device's message on its topic")
+
+    def _garbage(self) -> None:
+        voyage = self.voyages[GARBAGE]
+        for payload in (b'[{"n":"temperature","u":"Cel","v":NaN}]', b"[" * 10_000, json.dumps({"temp": 4}).encode()):
+            self._publish(voyage, payload)
+        self.say(f"  {voyage.device.identity.device_id}: NaN, brackets ten thousand deep, something that is no pack")
+
+    def _publish(self, voyage: Voyage, payload: bytes) -> None:
+        identity = voyage.device.identity
+        misbehaviour.publish(
+            payload, topic=identity.messages_topic, broker_host=identity.broker_host, broker_port=identity.broker_port
+        )
 
 
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+def _measure(voyages: Sequence[Voyage]) -> None:
+    for voyage in voyages:
+        voyage.measure()
+
+
+def replayed(trace: Path, *, place: Sample) -> list[Sample]:
+    """Return a real logger's readings as samples of a device that stands still, thinned to what a demo has time for."""
+    points = read_trace(trace, limit=REPLAYED)
+    every = -(-len(points) // MOST_REPLAYED)
+    return [
+        replace(
+            place,
+            at=point.at,
+            temperature_c=point.temperature_c,
+            humidity_percent=place.humidity_percent if point.humidity_percent is None else point.humidity_percent,
+        )
+        for point in points[::every]
+    ]
+
+
+def _share(length: int, number: int) -> int:
+    """Return how many samples of a voyage there are so far: between 55 and 95 percent, differing by number."""
+    return max(length * (55 + 40 * (number % 5) // 4) // 100, 1)
+
+
+def _ending(samples: Sequence[Sample], *, now: datetime, number: int) -> Sequence[Sample]:
+    """Return the samples as if the last one were measured about now; the devices' real times are those of 2013."""
+    return shifted(samples, end_at=now.replace(microsecond=0) - timedelta(minutes=number % 7))
+
+
+def _now_ms(voyage: Voyage) -> int:
+    return round(voyage.samples[voyage.step - 1].at.timestamp() * 1000)

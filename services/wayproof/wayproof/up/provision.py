@@ -12,9 +12,10 @@
 
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from aiofabric import embedded
 from wayproof.database.cluster import Cluster
@@ -106,9 +107,16 @@ class Deployment:
 
 
 def initialise(
-    directory: Path, *, members: Sequence[Member] = DEFAULT_MEMBERS, first_port: int = FIRST_PORT
+    directory: Path,
+    *,
+    members: Sequence[Member] = DEFAULT_MEMBERS,
+    first_port: int = FIRST_PORT,
+    intervals_s: Mapping[str, float] = MappingProxyType({}),
 ) -> Deployment:
-    """Make a deployment in an absent or empty folder. Raises DeploymentError, and as its parts do."""
+    """Make a deployment in an absent or empty folder. Raises DeploymentError, and as its parts do.
+
+    `intervals_s` are those of the processes `anchor` and `monitor`, where they shall not be the settings' own.
+    """
     if directory.exists() and any(directory.iterdir()):
         raise DeploymentError(f"{directory} is not empty: a deployment is never made over anything")
     deployment = Deployment(directory.resolve(), tuple(members), first_port)
@@ -128,7 +136,7 @@ def initialise(
     )
     deployment.trust_root.write_bytes(trust_root.encode())
     for member in members:
-        _write_settings(deployment, member)
+        _write_settings(deployment, member, intervals_s=intervals_s)
     (deployment.directory / DESCRIPTION).write_text(_description(deployment), "utf-8")  # last: now it is complete
     return deployment
 
@@ -153,7 +161,7 @@ def _description(deployment: Deployment) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _write_settings(deployment: Deployment, member: Member) -> None:
+def _write_settings(deployment: Deployment, member: Member, *, intervals_s: Mapping[str, float]) -> None:
     path = deployment.settings(member.msp_id)
     path.parent.mkdir(parents=True)
     lines = [
@@ -174,6 +182,8 @@ def _write_settings(deployment: Deployment, member: Member) -> None:
     ]
     if member.keeps_log:
         lines += _log_sections(deployment, member, folder=path.parent)
+    for process, interval_s in intervals_s.items():
+        lines += [f"\n[{process}]", f"interval_s = {interval_s}"]
     path.touch(0o600)
     path.write_text("\n".join(lines) + "\n", "utf-8")
 

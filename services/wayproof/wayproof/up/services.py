@@ -1,5 +1,6 @@
 """What runs in a deployment, and in which order it comes up."""
 
+import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -22,11 +23,7 @@ async def running(deployment: Deployment, *, say: Say) -> AsyncIterator[Supervis
     async with Supervisor(logs=deployment.directory / "logs") as supervisor:
         say("database, broker, ledger")
         await supervisor.start(database(deployment), broker(deployment), ledger(deployment))
-        for member in deployment.members:
-            deployment.cluster.create_database(database_name(member))
-            await supervisor.run_once(
-                _name("schema", member), _command("schema", "apply", *_settings(deployment, member))
-            )
+        await asyncio.gather(*[_database_of(deployment, member, supervisor) for member in deployment.members])
         say("projections, logs")
         await supervisor.start(*[worker("projection", deployment, member) for member in deployment.members])
         for member in deployment.members:
@@ -36,6 +33,12 @@ async def running(deployment: Deployment, *, say: Say) -> AsyncIterator[Supervis
         say("ingest, anchor, monitor, pages")
         await supervisor.start(*[service for member in deployment.members for service in _workers(deployment, member)])
         yield supervisor
+
+
+async def _database_of(deployment: Deployment, member: Member, supervisor: Supervisor) -> None:
+    """Make an organisation's database unless it is there, and bring its tables to this version."""
+    await asyncio.to_thread(deployment.cluster.create_database, database_name(member))
+    await supervisor.run_once(_name("schema", member), _command("schema", "apply", *_settings(deployment, member)))
 
 
 def database(deployment: Deployment) -> Service:
