@@ -42,6 +42,7 @@ CREATE TABLE message (
 -- The same signed bytes again are a duplicate; other ones at the same place are an equivocation, and both are kept.
 CREATE UNIQUE INDEX message_position ON message (stream_id, boot, sequence, message_hash);
 CREATE UNIQUE INDEX message_refused ON message (device_id, message_hash) WHERE stream_id IS NULL;
+CREATE INDEX message_refused_at ON message (received_at_ms, ingest_id) WHERE stream_id IS NULL;
 
 -- What is measured: the resolved SenML name, its unit (UN/ECE Rec 20), and the kind of its value (v, vb, vs, vd).
 CREATE TABLE quantity (
@@ -81,6 +82,7 @@ CREATE TABLE rejection (
     times bigint NOT NULL DEFAULT 1,
     UNIQUE (topic, payload_hash, code)
 );
+CREATE INDEX rejection_last ON rejection (last_received_at_ms, rejection_id);
 
 -- --- the log: written by the sealer ----------------------------------------------------------------------------------
 
@@ -153,6 +155,7 @@ CREATE TABLE shipment (
     changed_block bigint NOT NULL, -- block of its last event
     head jsonb NOT NULL            -- the record of docs/reference/contract.md
 );
+CREATE INDEX shipment_changed ON shipment (status, changed_block, gsin);
 
 CREATE TABLE shipment_event (
     gsin text NOT NULL,
@@ -238,6 +241,7 @@ CREATE TABLE anchor (
     PRIMARY KEY (log_id, epoch, counter)
 );
 CREATE INDEX anchor_size ON anchor (log_id, epoch, size);
+CREATE INDEX anchor_block ON anchor (log_id, block_number);
 
 -- --- what the platform adds for people: no evidence, never on the ledger ---------------------------------------------
 
