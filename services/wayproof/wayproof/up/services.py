@@ -18,8 +18,11 @@ STAND_INS = (
 
 
 @asynccontextmanager
-async def running(deployment: Deployment, *, say: Say) -> AsyncIterator[Supervisor]:
-    """Run everything, and yield the supervisor once it is up. Raises ServiceError."""
+async def running(deployment: Deployment, *, say: Say, pages: bool = True) -> AsyncIterator[Supervisor]:
+    """Run everything, with the organisations' pages or without, and yield the supervisor once it is up.
+
+    Raises ServiceError.
+    """
     async with Supervisor(logs=deployment.directory / "logs") as supervisor:
         say("database, broker, ledger")
         await supervisor.start(database(deployment), broker(deployment), ledger(deployment))
@@ -31,7 +34,8 @@ async def running(deployment: Deployment, *, say: Say) -> AsyncIterator[Supervis
                 step = _command("log", "register", *_settings(deployment, member))
                 await supervisor.run_once(_name("log", member), step)
         say("ingest, anchor, monitor, pages")
-        await supervisor.start(*[service for member in deployment.members for service in _workers(deployment, member)])
+        verbs = [(member, verb) for member in deployment.members for verb in _verbs(member, pages=pages)]
+        await supervisor.start(*[worker(verb, deployment, member) for member, verb in verbs])
         yield supervisor
 
 
@@ -70,9 +74,9 @@ def worker(verb: str, deployment: Deployment, member: Member) -> Service:
     return Service(_name(verb, member), _command(verb, *_settings(deployment, member)), port=port)
 
 
-def _workers(deployment: Deployment, member: Member) -> list[Service]:
-    verbs = ("ingest", "anchor", "monitor", "api") if member.keeps_log else ("api",)
-    return [worker(verb, deployment, member) for verb in verbs]
+def _verbs(member: Member, *, pages: bool) -> list[str]:
+    log_keepers = ["ingest", "anchor", "monitor"] if member.keeps_log else []
+    return log_keepers + (["api"] if pages else [])
 
 
 def _command(*arguments: str) -> tuple[str, ...]:
