@@ -47,7 +47,7 @@ class RunningBroker:
 
     def start(self) -> None:
         """Start it and return when it listens. It ends with this process, however that ends."""
-        command = [sys.executable, "-W", "error", "-m", "wayproof.broker", "--port", str(self.port), *self.arguments]
+        command = [sys.executable, "-W", "error", "-m", "wayproof", "broker", "--port", str(self.port), *self.arguments]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command,

@@ -31,7 +31,7 @@ async def serve(*, port: int, host: str = "127.0.0.1", limits: Limits | None = N
     for interruption in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(interruption, stopped.set)
     logger.warning(STAND_IN)
-    connections = _Connections(limits)
+    connections = Connections(limits)
     try:
         server = await asyncio.start_server(connections.serve, host, port, backlog=_BACKLOG, reuse_address=True)
     except OSError as error:
@@ -44,7 +44,7 @@ async def serve(*, port: int, host: str = "127.0.0.1", limits: Limits | None = N
         await connections.end()
 
 
-class _Connections:
+class Connections:
     """The connections that are open, each a task of its own."""
 
     def __init__(self, limits: Limits) -> None:
