@@ -1,25 +1,24 @@
 """``kill -9`` of a device while it records, publishes and takes receipts: nothing lost, no number used twice.
 
-20 kills by default; ``WAYPROOF_LONG=1`` for 200. The moment of kill n is drawn from ``WAYPROOF_KILL_SEED`` + n.
+30 kills by default; ``WAYPROOF_LONG=1`` for 200. The moment of kill n is drawn from ``WAYPROOF_KILL_SEED`` + n.
 """
 
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from support import device_recorder
 from support.broker import RunningBroker, running_broker
 from support.device_platform import Place, Platform, assert_unbroken, by_place, provisioned, serving
+from support.device_recorder import recorders
 from wayproof.simulate.client import DeviceClient
 from wayproof.simulate.device import Device
 
-KILLS = 200 if os.environ.get("WAYPROOF_LONG") == "1" else 20
+KILLS = 200 if os.environ.get("WAYPROOF_LONG") == "1" else 30
 SEED = int(os.environ.get("WAYPROOF_KILL_SEED", "20261126"))
-LONGEST_LOAD_S = 0.3
+UNDER_LOAD, LONGEST_LOAD_S, LONGEST_BEGINNING_S = 0.7, 0.3, 0.03
 START_TIMEOUT_S = 60.0
 DELIVERED_WITHIN_S = 120.0
 
@@ -27,30 +26,27 @@ DELIVERED_WITHIN_S = 120.0
 def announced(path: Path) -> dict[Place, set[bytes]]:
     """Read what a device's process said it had recorded; the kill may have cut the last line."""
     places: dict[Place, set[bytes]] = {}
-    text = path.read_text("ascii") if path.exists() else ""
-    for line in text.rpartition("\n")[0].splitlines():
+    for line in path.read_text("ascii").rpartition("\n")[0].splitlines():
         stream, boot, sequence, message_hash = line.split()
         places.setdefault((stream, int(boot), int(sequence)), set()).add(bytes.fromhex(message_hash))
     return places
 
 
-def run_until_killed(directory: Path, announcements: Path, *, draw: random.Random) -> None:
-    """Start the device's process and kill it: as a rule under load, now and then while it begins."""
-    size = announcements.stat().st_size if announcements.exists() else 0
-    process = subprocess.Popen([sys.executable, device_recorder.__file__, directory, announcements])
+def run_until_killed(start: Callable[[], int], announcements: Path, *, draw: random.Random) -> None:
+    """Let a boot of the device begin and kill it: as a rule under load, now and then while it begins."""
+    size = announcements.stat().st_size
+    pid = start()
     try:
-        if draw.random() < 0.8:
+        if draw.random() < UNDER_LOAD:
             deadline = time.monotonic() + START_TIMEOUT_S
-            while not announcements.exists() or announcements.stat().st_size == size:
-                assert process.poll() is None
+            while announcements.stat().st_size == size:
                 assert time.monotonic() < deadline
-                time.sleep(0.002)
+                time.sleep(0.001)
             time.sleep(draw.uniform(0, LONGEST_LOAD_S))
         else:
-            time.sleep(draw.uniform(0, 2 * LONGEST_LOAD_S))
+            time.sleep(draw.uniform(0, LONGEST_BEGINNING_S))
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        os.kill(pid, signal.SIGKILL)
 
 
 def deliver(directory: Path) -> dict[Place, set[bytes]]:
@@ -63,26 +59,28 @@ def deliver(directory: Path) -> dict[Place, set[bytes]]:
         return by_place(log)
 
 
-def kill_again_and_again(directory: Path, broker: RunningBroker, platform: Platform) -> None:
-    announcements = directory.with_suffix(".announced")
-    for kill in range(KILLS):
-        draw = random.Random(SEED + kill)  # noqa: S311 - a moment to be repeated, not a secret
-        run_until_killed(directory, announcements, draw=draw)
-        if kill % 7 == 3:  # and now and then the broker forgets everything, too
-            broker.kill()
-            broker.start()
-    sent = deliver(directory)
+def kill_again_and_again(directory: Path, announcements: Path, broker: RunningBroker) -> None:
+    announcements.touch()
+    with recorders(directory, announcements) as start:
+        for kill in range(KILLS):
+            draw = random.Random(SEED + kill)  # noqa: S311 - a moment to be repeated, not a secret
+            run_until_killed(start, announcements, draw=draw)
+            if kill % 16 == 3:  # and now and then the broker forgets everything, too
+                broker.kill()
+                broker.start()
+
+
+def test_a_killed_device_loses_nothing_and_uses_no_number_twice(tmp_path: Path) -> None:
+    directory, announcements = tmp_path / "device", tmp_path / "announced"
+    with running_broker() as broker:
+        with provisioned(directory, port=broker.port) as device:
+            platform = Platform.of(device)
+        with serving(platform, port=broker.port):
+            kill_again_and_again(directory, announcements, broker)
+            sent = deliver(directory)
     said = announced(announcements)
     assert len(said) > KILLS
     assert {place: sent.get(place) for place in said} == said
     assert platform.hashes() == sent
     for stream in ("conditions", "position"):
         assert_unbroken(platform.walk(stream))
-
-
-def test_a_killed_device_loses_nothing_and_uses_no_number_twice(tmp_path: Path) -> None:
-    with running_broker() as broker:
-        with provisioned(tmp_path / "device", port=broker.port) as device:
-            platform = Platform.of(device)
-        with serving(platform, port=broker.port):
-            kill_again_and_again(tmp_path / "device", broker, platform)

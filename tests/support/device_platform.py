@@ -9,7 +9,7 @@ device.take_receipt(platform.receipt())
 
 import itertools
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -158,7 +158,14 @@ def by_place(log: Iterable[SentMessage]) -> dict[Place, set[bytes]]:
 
 
 @contextmanager
-def serving(platform: Platform, *, port: int, receipt_every: int = 50) -> Iterator[None]:
+def serving(
+    platform: Platform,
+    *,
+    port: int,
+    receipt_every: int = 50,
+    receipt_soon: bool = True,
+    on_arrival: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
     """Connect a platform to a broker: it receipts after so many messages, and soon after the last."""
     subscriber = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
     subscribed, arrived, stop = threading.Event(), itertools.count(1), threading.Event()
@@ -172,6 +179,7 @@ def serving(platform: Platform, *, port: int, receipt_every: int = 50) -> Iterat
         with lock:
             platform.receive(bytes(message.payload))
         changed.set()
+        on_arrival()
         if next(arrived) % receipt_every == 0:
             answer()
 
@@ -183,7 +191,7 @@ def serving(platform: Platform, *, port: int, receipt_every: int = 50) -> Iterat
 
     def answer_soon() -> None:
         while not stop.wait(0.05):
-            if changed.is_set():
+            if receipt_soon and changed.is_set():
                 changed.clear()
                 answer()
 

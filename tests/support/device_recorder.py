@@ -1,11 +1,17 @@
 """A device's process for the tests that kill it: it records for ever, and announces what it recorded, a line each.
 
-python device_recorder.py DEVICE_FOLDER ANNOUNCEMENTS
+    with recorders(directory, announcements) as start:
+        pid = start()                          # a boot of the device; another one when this one is dead
+
+All are forked from one process that has everything imported, so that a boot takes milliseconds.
 """
 
 import itertools
 import os
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from wayproof.simulate.client import DeviceClient
@@ -26,5 +32,32 @@ def record_for_ever(directory: Path, announcements: int) -> None:
                 os.write(announcements, line.encode())
 
 
+@contextmanager
+def recorders(directory: Path, announcements: Path) -> Iterator[Callable[[], int]]:
+    """Yield what starts a process that records, and returns its id; the one before must be dead."""
+    command = [sys.executable, __file__, str(directory), str(announcements)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        stdin, stdout = process.stdin, process.stdout
+
+        def start() -> int:
+            stdin.write("start\n")
+            stdin.flush()
+            return int(stdout.readline())
+
+        yield start
+        stdin.close()
+
+
+def _serve(directory: Path, announcements: int) -> None:
+    for _ in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            record_for_ever(directory, announcements)
+        print(pid, flush=True)  # noqa: T201 - the answer
+        os.waitpid(pid, 0)
+
+
 if __name__ == "__main__":
-    record_for_ever(Path(sys.argv[1]), os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+    _serve(Path(sys.argv[1]), os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))

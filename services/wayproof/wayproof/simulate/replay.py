@@ -3,7 +3,7 @@
 import csv
 import math
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,9 @@ from wayproof.simulate.errors import DeviceError
 from wayproof.simulate.pack import Value
 
 TIME = "time"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS_END = 2**43  # beyond what a message can say
+
 Row = tuple[int, dict[str, Value]]
 """When it was observed (epoch ms), and what, by name."""
 
@@ -53,11 +56,13 @@ def _row(cells: dict[str | Any, str | Any]) -> Row:
 
 def _time_ms(text: str) -> int:
     try:
-        return math.floor(Decimal(text) * 1000)
-    except (InvalidOperation, OverflowError):
-        pass
-    moment = datetime.fromisoformat(text)
-    return math.floor((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        seconds = Decimal(text)
+    except InvalidOperation:
+        moment = datetime.fromisoformat(text)
+        return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // timedelta(milliseconds=1)
+    if not (seconds.is_finite() and 0 <= seconds < _SECONDS_END):
+        raise ValueError(f"{text!r} is no time")
+    return math.floor(seconds * 1000)
 
 
 def _value(text: str) -> Value:
