@@ -8,11 +8,11 @@ import pytest
 
 from aiofabric.embedded import DevelopmentLedgerWarning
 from support.journey import CARRIER, CONSIGNEE, SHIPPER, ErasableLog, Journey, journey, judge
+from support.ledger_follower import CHANNEL, LedgerFollower
 from support.memory_device import Device
 from wayproof.errors import ContractRefusal, EvidenceError
 from wayproof.evidence.assemble import StoredErasure, StoredMessage
-from wayproof.evidence.collect import LedgerFollower, collect_evidence
-from wayproof.ledger import CONTRACT
+from wayproof.evidence.collect import collect_evidence
 from wayproof_verifier.report import Exit, Report
 from wayproof_verifier.telemetry import Message, decode
 
@@ -229,16 +229,12 @@ async def test_an_equivocation_is_shown_and_named(shipped: Journey) -> None:
 
 
 async def test_evidence_of_a_stranger_is_refused_and_unknown_shipments_are_named(shipped: Journey) -> None:
-    follower = LedgerFollower(shipped.network(), CONTRACT)
+    follower = LedgerFollower(shipped.network(), SHIPPER)
     with pytest.raises(ContractRefusal, match="there is no shipment") as refused:
-        await collect_evidence(
-            shipped.ledger(SHIPPER), follower=follower, gsin="09506000111111116", logs={}, ledger_kind="embedded"
-        )
+        await collect_evidence(shipped.ledger(SHIPPER), source=follower, gsin="09506000111111116", channel=CHANNEL)
     assert refused.value.code == "not_found"
     with pytest.raises(EvidenceError, match="are not kept here"):
-        await collect_evidence(
-            shipped.ledger(SHIPPER), follower=follower, gsin=shipped.gsin, logs={}, ledger_kind="embedded"
-        )
+        await collect_evidence(shipped.ledger(SHIPPER), source=follower, gsin=shipped.gsin, channel=CHANNEL)
 
 
 async def test_only_the_shippers_device_can_be_attached_by_the_shipper(shipped: Journey) -> None:

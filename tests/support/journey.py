@@ -11,11 +11,12 @@ from typing import Any
 
 from aiofabric import embedded
 from aiofabric.gateway import Gateway, Network
+from support.ledger_follower import CHANNEL, LedgerFollower
 from support.memory_device import Device
 from support.memory_log import EPOCH, OrganisationLog
 from support.memory_story import CARRIER, CONSIGNEE, ORGANISATIONS, SHIPPER, Story
-from wayproof.evidence.assemble import StoredErasure, StoredMessage
-from wayproof.evidence.collect import LedgerFollower, collect_evidence
+from wayproof.evidence.assemble import StoredErasure, StoredMessage, assemble
+from wayproof.evidence.collect import collect_evidence
 from wayproof.ledger import CONTRACT, ENTRY_POINT, USERS, Ledger
 from wayproof_verifier.report import Report
 from wayproof_verifier.trust import TrustRoot
@@ -80,16 +81,11 @@ class Journey(Story):
 
     async def evidence(self, *, with_blocks: bool = False) -> tuple[bytes, TrustRoot]:
         """Return the file, and the trust root to judge it by."""
-        follower = LedgerFollower(self.network(), CONTRACT)
-        lines = await collect_evidence(
-            self.ledger(SHIPPER),
-            follower=follower,
-            gsin=self.gsin,
-            logs={(self.log.log_id, EPOCH): self.log},
-            ledger_kind="embedded",
-            with_blocks=with_blocks,
+        follower = LedgerFollower(self.network(), SHIPPER, {(self.log.log_id, EPOCH): self.log})
+        materials = await collect_evidence(
+            self.ledger(SHIPPER), source=follower, gsin=self.gsin, channel=CHANNEL, with_blocks=with_blocks
         )
-        evidence = b"".join(lines)
+        evidence = b"".join(assemble(materials))
         trust = TrustRoot(
             channel=CONTRACT, genesis=follower.genesis_hash, contract=CONTRACT, organisations=ORGANISATIONS
         )

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from aiofabric.gateway import Network
+from support.ledger_follower import CHANNEL, LedgerFollower
 from support.memory_device import Device
 from support.memory_log import EPOCH, OrganisationLog, spki
 from wayproof.errors import ContractRefusal, WayproofError
-from wayproof.evidence.collect import LedgerFollower, collect_evidence
+from wayproof.evidence.assemble import assemble
+from wayproof.evidence.collect import collect_evidence
 from wayproof.ledger import CONTRACT, Ledger
 from wayproof_contract import canonical
 from wayproof_contract.identifiers import check_digit
@@ -144,14 +146,9 @@ class Story:
 
     async def export(self) -> Exported:
         """The shipper exports the evidence; the device's receipts and the trust root are written beside it."""
-        follower = LedgerFollower(self.network_of(SHIPPER, "operator"), CONTRACT)
-        lines = await collect_evidence(
-            self._ledger(SHIPPER),
-            follower=follower,
-            gsin=self.gsin,
-            logs={(self.log.log_id, EPOCH): self.log},
-            ledger_kind="embedded",
-        )
+        follower = LedgerFollower(self.network_of(SHIPPER, "operator"), SHIPPER, {(self.log.log_id, EPOCH): self.log})
+        materials = await collect_evidence(self._ledger(SHIPPER), source=follower, gsin=self.gsin, channel=CHANNEL)
+        lines = assemble(materials)
         exported = Exported(
             evidence=self.directory / f"shipment-{self.gsin}.evidence",
             receipts=self.directory / f"{self.device.device_id}.receipts",
@@ -167,7 +164,7 @@ class Story:
             organisations=ORGANISATIONS,
         )
         exported.trust_root.write_bytes(trust_root.encode())
-        size_kb, block = exported.evidence.stat().st_size // 1000, follower.history.height - 1
+        size_kb, block = exported.evidence.stat().st_size // 1000, len(follower.signed_parts) - 1
         self.say(f"  {SHIPPER} exports the evidence: {exported.evidence.name}, {size_kb} kB, as of block {block}")
         return exported
 

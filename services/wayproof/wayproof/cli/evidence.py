@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import sys
-from pathlib import Path
 
 from wayproof import ledger
 from wayproof.cli.worker import add_settings, begin
@@ -17,7 +16,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("gsin", metavar="SHIPMENT", help="the shipment's GSIN (17 digits)")
     parser.add_argument("--with-blocks", action="store_true", help="carry every block of the ledger up to now")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of standard output")
     add_settings(parser)
     parser.set_defaults(run=_run)
 
@@ -40,6 +38,6 @@ async def _export(settings: Settings, options: argparse.Namespace) -> None:
                 ledger=contract,
                 connection=connection,
                 gsin=options.gsin,
-                out=sys.stdout.buffer if options.output is None else options.output.open("wb"),
+                out=sys.stdout.buffer,
                 with_blocks=options.with_blocks,
             )

@@ -6,14 +6,20 @@ an opinion of its own about what anything means.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
+from wayproof.errors import EvidenceError
 from wayproof.evidence.plan import IntervalPlan, LogPlan, Plan
 from wayproof.log import LogTree, Node, SubtreeSource, cover
 from wayproof_verifier import bundle
 from wayproof_verifier.checks.messages import reading_row
+from wayproof_verifier.entry import entry_hash
 from wayproof_verifier.telemetry import Message, decode
 from wayproof_verifier.telemetry.stream import Chain, Link, Position, position_before
+
+BATCH = 256
+"""How many parts of a log's cover are held at once: their nodes are one question to the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class LogContent(Protocol):
         ...
 
     def leaves(self, size: int) -> Iterable[StoredMessage | StoredErasure]:
-        """Yield the first `size` messages in the order of their indices."""
+        """Yield those of the first `size` messages that may belong to an interval, in the order of their indices."""
         ...
 
 
@@ -95,7 +101,7 @@ def _lines(materials: Materials) -> Iterator[bundle.Line]:
     for log in materials.plan.logs:
         content = materials.logs[log.log_id, log.epoch]
         yield _log_line(log, subtrees=content.subtrees)
-        yield from _leaves(content, size=log.anchors[-1][1], tallies=tallies, epoch=log.epoch)
+        yield from _leaves(content, log=log, tallies=tallies)
     yield from (tally.line() for tally in tallies)
 
 
@@ -110,40 +116,57 @@ def _log_line(log: LogPlan, *, subtrees: SubtreeSource) -> bundle.Log:
 
 
 def _leaves(
-    content: LogContent, *, size: int, tallies: Sequence["_Tally"], epoch: int
+    content: LogContent, *, log: LogPlan, tallies: Sequence["_Tally"]
 ) -> Iterator[bundle.Message | bundle.Erased | bundle.Node]:
     """Yield what covers the tree: the leaves that belong to an interval, and nodes over all others."""
+    size = log.anchors[-1][1]
     waiting: dict[int, bundle.Message | bundle.Erased] = {}
 
     def shown() -> Iterator[int]:
         for leaf in content.leaves(size):
-            line = _shown(leaf, tallies=tallies, epoch=epoch)
+            line = _shown(_without_what_is_erased(leaf, log=log), log=log, tallies=tallies)
             if line is not None:
                 waiting[leaf.index] = line
                 yield leaf.index
 
-    for item in cover(shown(), size=size):
-        if isinstance(item, Node):
-            yield bundle.Node(item.level, content.subtrees.subtrees([item])[0])
-        else:
-            yield waiting.pop(item)
+    covering = cover(shown(), size=size)
+    while batch := list(islice(covering, BATCH)):
+        nodes = [item for item in batch if isinstance(item, Node)]
+        hashes = dict(zip(nodes, content.subtrees.subtrees(nodes), strict=True))
+        for item in batch:
+            yield bundle.Node(item.level, hashes[item]) if isinstance(item, Node) else waiting.pop(item)
+
+
+def _without_what_is_erased(leaf: StoredMessage | StoredErasure, *, log: LogPlan) -> StoredMessage | StoredErasure:
+    """Return a leaf without its content if the ledger says that it was erased, whether it is still there or not."""
+    if isinstance(leaf, StoredErasure) or leaf.index not in log.erased:
+        return leaf
+    message = decode(leaf.payload, topic=leaf.topic)
+    if not isinstance(message, Message) or not message.is_signed:
+        return leaf
+    return StoredErasure(
+        index=leaf.index,
+        entry=entry_hash(leaf.salt, topic=leaf.topic, payload=leaf.payload, received_at_ms=leaf.received_at_ms),
+        device_id=message.device_id,
+        stream=message.stream,
+        position=(message.boot, message.sequence),
+        hash=message.message_hash,
+        previous=message.previous,
+    )
 
 
 def _shown(
-    leaf: StoredMessage | StoredErasure, *, tallies: Sequence["_Tally"], epoch: int
+    leaf: StoredMessage | StoredErasure, *, log: LogPlan, tallies: Sequence["_Tally"]
 ) -> bundle.Message | bundle.Erased | None:
     """Return the line of a leaf that belongs to an interval, having counted it there; None for every other leaf."""
     if isinstance(leaf, StoredErasure):
-        before = position_before(leaf.position, after=None) if leaf.position[1] > 1 else None
-        link = Link(leaf.position, leaf.hash, leaf.previous, before, (epoch, leaf.index))
-        taken = _take(tallies, leaf.device_id, stream=leaf.stream, link=link, counts=False)
-        return bundle.Erased(leaf.index, leaf.entry) if taken else None
+        return _erased(leaf, log=log, tallies=tallies)
     message = decode(leaf.payload, topic=leaf.topic)
     if not isinstance(message, Message) or not message.is_signed:
         return None
     position = (message.boot, message.sequence)
     before = position_before(position, after=message.after)
-    link = Link(position, message.message_hash, message.previous, before, (epoch, leaf.index))
+    link = Link(position, message.message_hash, message.previous, before, (log.epoch, leaf.index))
     if not _take(tallies, message.device_id, stream=message.stream, link=link, counts=True):
         return None
     return bundle.Message(
@@ -154,6 +177,19 @@ def _shown(
         received_at_ms=leaf.received_at_ms,
         readings=tuple(map(reading_row, message.readings)),
     )
+
+
+def _erased(leaf: StoredErasure, *, log: LogPlan, tallies: Sequence["_Tally"]) -> bundle.Erased | None:
+    before = position_before(leaf.position, after=None) if leaf.position[1] > 1 else None
+    link = Link(leaf.position, leaf.hash, leaf.previous, before, (log.epoch, leaf.index))
+    if not _take(tallies, leaf.device_id, stream=leaf.stream, link=link, counts=False):
+        return None
+    if leaf.index not in log.erased:
+        raise EvidenceError(
+            f"leaf {leaf.index} of {log.log_id} is erased, and the ledger did not say so yet; try again",
+            code="evidence_outrun",
+        )
+    return bundle.Erased(leaf.index, leaf.entry)
 
 
 def _take(tallies: Sequence["_Tally"], device_id: str, *, stream: str, link: Link, counts: bool) -> bool:

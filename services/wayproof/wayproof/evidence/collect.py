@@ -1,16 +1,14 @@
-"""Evidence from a live ledger: follow the blocks, ask for endorsed state, and make sure that both say the same."""
+"""Evidence of a shipment as of now: what the ledger endorses must be what was projected, to the version."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
-from aiofabric.blocks import signed_part
-from aiofabric.errors import FabricError
-from aiofabric.gateway import Network
-from wayproof.errors import EvidenceError, LedgerError
-from wayproof.evidence.assemble import LogContent, Materials, assemble
+from wayproof.errors import EvidenceError
+from wayproof.evidence.assemble import LogContent, Materials
 from wayproof.evidence.history import LedgerHistory
 from wayproof.evidence.plan import Plan, plan_evidence
 from wayproof.ledger import Ledger
+from wayproof.settings import LedgerSettings
 from wayproof_verifier import bundle
 from wayproof_verifier.fabric.block import header_hash, read_block
 from wayproof_verifier.fabric.transaction import read_endorsed
@@ -19,86 +17,84 @@ ATTEMPTS = 10
 """How often state is asked for again because the ledger moved on meanwhile."""
 
 
-@dataclass(slots=True)
-class LedgerFollower:
-    """One channel's blocks, kept as the signed parts that evidence may carry, and the contract's history in them."""
+class Source(Protocol):
+    """Where everything comes from that is not asked of the ledger's contract."""
 
-    network: Network
-    contract: str
-    blocks: list[bytes] = field(default_factory=list)
-    history: LedgerHistory = field(init=False)
+    def history(self, gsin: str) -> LedgerHistory:
+        """Return the records that the shipment may rest on, as of one moment."""
+        ...
 
-    def __post_init__(self) -> None:
-        self.history = LedgerHistory(self.contract)
+    async def newest_block(self) -> int:
+        """Return the number of the last block that the peer has now. Raises LedgerError."""
+        ...
 
-    async def catch_up_now(self) -> None:
-        """Take in every block that there is at this moment. Raises LedgerError."""
-        try:
-            newest = await self.network.newest_block()
-        except FabricError as error:
-            raise LedgerError(f"newest block: {error.diagnostics()}") from error
-        await self.catch_up(newest.header.number)
+    async def reach(self, block_number: int) -> None:
+        """Return once this block is in what `history` and the others tell. Raises EvidenceError if it does not come."""
+        ...
 
-    async def catch_up(self, block_number: int) -> None:
-        """Take in blocks until this one is there. Raises LedgerError."""
-        if block_number < self.history.height:
-            return
-        try:
-            async with self.network.block_events(start_block=self.history.height) as events:
-                async for block in events:
-                    data = block.SerializeToString()
-                    self.history.add_block(data)
-                    self.blocks.append(signed_part(data))
-                    if self.history.height > block_number:
-                        return
-        except FabricError as error:
-            raise LedgerError(f"blocks: {error.diagnostics()}") from error
+    def config_blocks(self) -> Sequence[bytes]:
+        """Return the channel's config blocks, signed parts only, the genesis block first."""
+        ...
 
-    @property
-    def genesis_hash(self) -> bytes:
-        """The channel's identity: the hash of its genesis block's header."""
-        return header_hash(read_block(self.blocks[0]).header)
+    def envelopes(self, tx_ids: Sequence[str]) -> Sequence[bytes]:
+        """Return the envelopes of transactions, in ledger order."""
+        ...
+
+    async def blocks(self, last: int) -> Iterable[bytes]:
+        """Return every block up to this number, signed parts only."""
+        ...
+
+    def content(self, plan: Plan) -> Mapping[tuple[str, int], LogContent]:
+        """Return the content of the plan's logs. Raises EvidenceError for one that is not kept here."""
+        ...
 
 
 async def collect_evidence(
-    ledger: Ledger,
-    *,
-    follower: LedgerFollower,
-    gsin: str,
-    logs: Mapping[tuple[str, int], LogContent],
-    ledger_kind: str,
-    with_blocks: bool = False,
-) -> Iterator[bytes]:
-    """Return the lines of a shipment's evidence, as of now.
+    ledger: Ledger, *, source: Source, gsin: str, channel: LedgerSettings, with_blocks: bool = False
+) -> Materials:
+    """Return what a shipment's evidence is made of, as of now.
 
-    Raises EvidenceError if the shipment is not known, a log is not kept here, or the ledger moves on faster than it can
-    be asked; `LedgerError` and `ContractRefusal` as the ledger does.
+    Raises EvidenceError if its messages are not kept here (`messages_elsewhere`), the projection does not keep up
+    (`projection_behind`), or the ledger moves on faster than it can be asked (`evidence_outrun`); `LedgerError` and
+    `ContractRefusal` as the ledger does.
     """
     await ledger.query("get_shipment", {"gsin": gsin})  # refuses, by name, what may not be asked or is not there
-    await follower.catch_up_now()
+    await source.reach(await source.newest_block())
     for _ in range(ATTEMPTS):
-        plan = plan_evidence(follower.history, gsin=gsin)
+        plan = plan_evidence(source.history(gsin), gsin=gsin)
         states = await ledger.endorsed_records(plan.keys)
-        await follower.catch_up(_newest(states))
-        if _agree(states, follower.history, plan=plan):
-            return assemble(
-                Materials(
-                    header=bundle.Header(
-                        channel=follower.network.name,
-                        contract=follower.contract,
-                        genesis=follower.genesis_hash,
-                        gsin=gsin,
-                        ledger=ledger_kind,
-                    ),
-                    plan=plan,
-                    config_blocks=[follower.blocks[number] for number in follower.history.config_blocks],
-                    states=states,
-                    envelopes=[follower.history.transaction(tx_id)[1] for tx_id in plan.transactions],
-                    blocks=follower.blocks[: _newest(states) + 1] if with_blocks else (),
-                    logs=_kept(logs, plan=plan),
-                )
+        await source.reach(_newest(states))
+        if _agree(states, source.history(gsin), plan=plan):
+            content = source.content(plan)
+            blocks = await source.blocks(_newest(states)) if with_blocks else ()
+            config_blocks = source.config_blocks()
+            return Materials(
+                header=bundle.Header(
+                    channel=channel.channel,
+                    contract=channel.contract,
+                    genesis=header_hash(read_block(config_blocks[0]).header),
+                    gsin=gsin,
+                    ledger=channel.kind,
+                ),
+                plan=plan,
+                config_blocks=config_blocks,
+                states=states,
+                envelopes=source.envelopes(plan.transactions),
+                blocks=blocks,
+                logs=content,
             )
     raise EvidenceError("the ledger moved on each time it was asked; try again", code="evidence_outrun")
+
+
+def elsewhere(plan: Plan, *, kept: Iterable[tuple[str, int]]) -> EvidenceError | None:
+    """Return the refusal if there are logs of a plan that are not kept here."""
+    known = set(kept)
+    missing = [f"{log.log_id} epoch {log.epoch}" for log in plan.logs if (log.log_id, log.epoch) not in known]
+    if not missing:
+        return None
+    return EvidenceError(
+        f"the messages of {', '.join(missing)} are not kept here; ask the log's organisation", code="messages_elsewhere"
+    )
 
 
 def _newest(states: Sequence[bytes]) -> int:
@@ -107,17 +103,10 @@ def _newest(states: Sequence[bytes]) -> int:
 
 
 def _agree(states: Sequence[bytes], history: LedgerHistory, *, plan: Plan) -> bool:
-    """Tell whether state and blocks show the same versions, and nothing newer has to be carried."""
+    """Tell whether state and projection show the same versions, and nothing newer has to be carried."""
     seen = {key: version for state in states for key, version in read_endorsed(state).reads.items()}
     same = all(
         version is not None and (version.block_num, version.tx_num) == history.latest(key).version
         for key, version in seen.items()
     )
     return same and plan_evidence(history, gsin=plan.gsin) == plan
-
-
-def _kept(logs: Mapping[tuple[str, int], LogContent], *, plan: Plan) -> Mapping[tuple[str, int], LogContent]:
-    missing = [f"{log.log_id} epoch {log.epoch}" for log in plan.logs if (log.log_id, log.epoch) not in logs]
-    if missing:
-        raise EvidenceError(f"the messages of {', '.join(missing)} are not kept here; ask the log's organisation")
-    return logs

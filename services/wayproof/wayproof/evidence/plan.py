@@ -42,11 +42,17 @@ class IntervalPlan:
 
 @dataclass(frozen=True, slots=True)
 class LogPlan:
-    """One epoch of a log: its carried anchors as `(counter, size)`, ascending; the last one is over the tree."""
+    """One epoch of a log.
+
+    Attributes:
+        anchors: the carried ones as `(counter, size)`, ascending; the last one is over the tree.
+        erased: indices of the intervals' messages of which the ledger says that they were erased.
+    """
 
     log_id: str
     epoch: int
     anchors: tuple[tuple[int, int], ...]
+    erased: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +83,13 @@ def plan_evidence(history: LedgerHistory, *, gsin: str) -> Plan:
     for log_id in sorted(homes):
         needed += [history.latest(f"log/{log_id}"), *history.numbered(f"log_event/{log_id}/")]
         needed.append(history.latest(f"anchor_head/{log_id}"))
-        needed += _erasures(history, log_id=log_id, intervals=intervals)
+        erasures = list(_erasures(history, log_id=log_id, intervals=intervals))
+        needed += erasures
         for epoch, anchors in _epochs(history, log_id=log_id):
             carried = _nearest(anchors, moments=moments)
             needed += carried
-            logs.append(LogPlan(log_id, epoch, tuple(_head(anchor.record()) for anchor in carried)))
+            heads = tuple(_head(anchor.record()) for anchor in carried)
+            logs.append(LogPlan(log_id, epoch, heads, _erased(erasures, epoch=epoch)))
     return Plan(
         gsin=gsin,
         keys=tuple(sorted({written.key for written in needed})),
@@ -123,6 +131,11 @@ def _erasures(history: LedgerHistory, *, log_id: str, intervals: Iterable[Interv
         place = (position["boot"], position["sequence"])
         if any(it.contains(position["device_id"], stream=position["stream"], position=place) for it in intervals):
             yield written
+
+
+def _erased(erasures: Iterable[Written], *, epoch: int) -> frozenset[int]:
+    records = [erasure.record() for erasure in erasures]
+    return frozenset(_int(record["index"]) for record in records if record["epoch"] == epoch)
 
 
 def _intervals(events: Iterable[dict[str, Any]]) -> list[IntervalPlan]:
