@@ -1,4 +1,4 @@
-"""The log: messages in an order that never changes, and the proofs of it. Pure code: no I/O, no clock, no randomness.
+"""The log: messages in an order that never changes, and the proofs of it. Pure code, but for `keys`.
 
 Read in this order: `sealer` (which message gets which index), `tree` (roots and proofs), `nodes` (where subtrees lie,
 and the cover that evidence carries), `tiles` (the log as static files), `checkpoint` (signed tree heads). Reference:

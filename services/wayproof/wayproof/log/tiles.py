@@ -84,6 +84,16 @@ def bundle_bytes(entries: Iterable[bytes]) -> bytes:
     return b"".join(parts)
 
 
+def tile_of(node: Node, *, size: int) -> Tile:
+    """Return the tile of a tree of `size` leaves that a node's hash is read out of. Raises LogError if none is."""
+    if node.span[1] > size:
+        raise LogError(f"a log of {size} leaves has no whole subtree {node}")
+    level, rows = divmod(node.level, TILE_HEIGHT)
+    index = (node.index << rows) // TILE_WIDTH
+    hashes = size >> (TILE_HEIGHT * level)
+    return Tile(level, index, min(TILE_WIDTH, hashes - index * TILE_WIDTH))
+
+
 @dataclass(frozen=True, slots=True)
 class TileSource:
     """Subtree hashes read out of the tiles of a tree of `size` leaves (a `SubtreeSource`).
@@ -100,19 +110,11 @@ class TileSource:
         contents: dict[Tile, bytes] = {}
         hashes: list[bytes] = []
         for node in nodes:
-            tile = self._tile_of(node)
+            tile = tile_of(node, size=self.size)
             if tile not in contents:
                 contents[tile] = self._checked(tile)
             hashes.append(_hash_in_tile(contents[tile], node=node))
         return hashes
-
-    def _tile_of(self, node: Node) -> Tile:
-        if node.span[1] > self.size:
-            raise LogError(f"a log of {self.size} leaves has no whole subtree {node}")
-        level, rows = divmod(node.level, TILE_HEIGHT)
-        index = (node.index << rows) // TILE_WIDTH
-        hashes = self.size >> (TILE_HEIGHT * level)
-        return Tile(level, index, min(TILE_WIDTH, hashes - index * TILE_WIDTH))
 
     def _checked(self, tile: Tile) -> bytes:
         content = self.read(tile)
