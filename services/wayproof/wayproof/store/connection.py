@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+from psycopg import IsolationLevel
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
@@ -56,3 +57,15 @@ def open_pool(settings: DatabaseSettings, *, application: str) -> Iterator[Conne
     )
     with pool:
         yield pool
+
+
+@contextmanager
+def snapshot(connection: Connection) -> Iterator[None]:
+    """Let every question within see the same moment, and change nothing. Outside a transaction."""
+    connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+    try:
+        with connection.transaction():
+            yield
+    finally:
+        if not connection.closed:
+            connection.isolation_level = connection.read_only = None

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from psycopg.rows import class_row
 
@@ -34,6 +35,25 @@ class RegisteredDevice:
 
 
 @dataclass(frozen=True, slots=True)
+class DescribedDevice:
+    """A device as people see it: its record, its keys, the streams held here, and where it is attached now.
+
+    `keeper` is the organisation that keeps its home log. Lists are None where they are empty.
+    """
+
+    device_id: str
+    organisation: str
+    home_log: str
+    model: str
+    status: str
+    head: Mapping[str, Any]
+    keeper: str | None
+    keys: list[dict[str, Any]] | None
+    streams: list[dict[str, Any]] | None
+    attached: list[dict[str, Any]] | None
+
+
+@dataclass(frozen=True, slots=True)
 class _KeyRow:
     device_id: str
     organisation: str
@@ -51,6 +71,22 @@ def find_devices(connection: Connection, device_ids: Iterable[str]) -> Mapping[s
     return {
         device_id: _device(list(of_device)) for device_id, of_device in groupby(rows, key=lambda row: row.device_id)
     }
+
+
+def list_devices(connection: Connection, *, after: str, limit: int) -> list[DescribedDevice]:
+    """Return registered devices after an id, by id."""
+    return _described(connection, after=after, device_id=None, limit=limit)
+
+
+def describe_device(connection: Connection, device_id: str) -> DescribedDevice | None:
+    """Return a registered device, None if there is none."""
+    return next(iter(_described(connection, after="", device_id=device_id, limit=1)), None)
+
+
+def _described(connection: Connection, *, after: str, device_id: str | None, limit: int) -> list[DescribedDevice]:
+    asked = {"after": after, "device_id": device_id, "limit": limit}
+    with store_errors(), connection.cursor(row_factory=class_row(DescribedDevice)) as cursor:
+        return cursor.execute(QUERIES["devices"], asked).fetchall()
 
 
 def _device(rows: list[_KeyRow]) -> RegisteredDevice:

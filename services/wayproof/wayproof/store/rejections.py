@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from psycopg.rows import class_row
+
 from wayproof.store import queries
 from wayproof.store.connection import Connection
 from wayproof.store.errors import store_errors
@@ -26,6 +28,26 @@ class NewRejection:
     code: str
     detail: str
     received_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRejection:
+    """A refused payload, of a known device (then it is a message, and an entry of the log) or not.
+
+    `number` is the row's own; `detail` is empty and `topic` may be None (erased) for what is logged.
+    """
+
+    is_logged: bool
+    number: int
+    code: str
+    detail: str
+    topic: str | None
+    device_id: str | None
+    payload_hash: bytes
+    payload_size: int | None
+    times: int
+    first_received_at_ms: int
+    last_received_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +93,14 @@ def count_rejections(connection: Connection, rejections: Iterable[NewRejection])
                 "times": [row.times for row in values],
             },
         )
+
+
+def list_rejections(connection: Connection, *, after: tuple[int, bool, int], limit: int) -> list[ListedRejection]:
+    """Return refused payloads after a place (last_received_at_ms, is_logged, number), the newest first."""
+    last_received_at_ms, is_logged, number = after
+    asked = {"last_received_at_ms": last_received_at_ms, "is_logged": is_logged, "number": number, "limit": limit}
+    with store_errors(), connection.cursor(row_factory=class_row(ListedRejection)) as cursor:
+        return cursor.execute(QUERIES["list_rejections"], asked).fetchall()
 
 
 def storable(text: str) -> str:

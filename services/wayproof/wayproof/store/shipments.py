@@ -1,0 +1,131 @@
+"""Shipments as the projection keeps them, with the monitor's view beside: lists, heads, events, anchors around them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from psycopg.rows import class_row, tuple_row
+
+from wayproof.store import queries
+from wayproof.store.connection import Connection
+from wayproof.store.errors import store_errors
+
+QUERIES = queries.load("shipments")
+
+Record = Mapping[str, Any]
+
+
+class OpenShipment(NamedTuple):
+    """What decides an open shipment's place in the list. There can be many: a tuple."""
+
+    gsin: str
+    due_at_ms: int
+    offer_to: str | None
+    excursions: list[Record] | None
+    """All recorded verdicts; None where there is none."""
+    urgency: int | None
+    """What the monitor says, 0 critical to 3 fine; None where none has judged it."""
+
+
+class ClosedShipment(NamedTuple):
+    """A closed shipment's place in the list."""
+
+    gsin: str
+    changed_block: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredShipment:
+    """A shipment's head, and the monitor's view of an open one; everything from `urgency` on is None without a view.
+
+    `ledger_latest` are the readings of the last handover that has any, and only looked for without a view.
+    """
+
+    gsin: str
+    head: Record
+    created_at_ms: int
+    urgency: int | None
+    reasons: list[Record] | None
+    latest: Record | None
+    missing: int | None
+    last_observed_at_ms: int | None
+    last_received_at_ms: int | None
+    judged_at_ms: int | None
+    ledger_latest: list[Record] | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One event of a shipment: what its client claimed of the time, its block, and the record itself."""
+
+    version: int
+    kind: str
+    organisation: str
+    tx_id: str
+    tx_timestamp_ms: int
+    block_number: int
+    event: Record
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnchor:
+    """An anchor of a log, as it stands on the ledger."""
+
+    log_id: str
+    epoch: int
+    counter: int
+    size: int
+    root: bytes
+    tx_timestamp_ms: int
+    block_number: int
+    tx_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LatestAnchor:
+    """What a log has anchored in its present epoch: counter and size are 0 before its first anchor."""
+
+    log_id: str
+    epoch: int
+    counter: int
+    size: int
+
+
+def open_shipments(connection: Connection) -> list[OpenShipment]:
+    """Return what orders all open shipments, in no order."""
+    with store_errors(), connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+        return list(map(OpenShipment._make, cursor.execute(QUERIES["open_shipments"])))
+
+
+def closed_shipments(connection: Connection, *, after: ClosedShipment, limit: int) -> list[ClosedShipment]:
+    """Return closed shipments after a place, those that changed last first."""
+    with store_errors(), connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(QUERIES["closed_shipments"], {**after._asdict(), "limit": limit})
+        return list(map(ClosedShipment._make, rows))
+
+
+def find_shipments(connection: Connection, gsins: Sequence[str]) -> list[StoredShipment]:
+    """Return the shipments of these that are known here, in the order asked."""
+    with store_errors(), connection.cursor(row_factory=class_row(StoredShipment), binary=True) as cursor:
+        rows = cursor.execute(QUERIES["shipments"], {"gsins": list(gsins)}).fetchall()
+    found = {row.gsin: row for row in rows}
+    return [found[gsin] for gsin in gsins if gsin in found]
+
+
+def events(connection: Connection, gsin: str) -> list[StoredEvent]:
+    """Return a shipment's events in order; none where it is not known here."""
+    with store_errors(), connection.cursor(row_factory=class_row(StoredEvent), binary=True) as cursor:
+        return cursor.execute(QUERIES["events"], {"gsin": gsin}).fetchall()
+
+
+def nearest_anchors(connection: Connection, *, log_ids: Iterable[str], blocks: Iterable[int]) -> list[StoredAnchor]:
+    """Return, ascending, the anchors of these logs just before and just after each of these blocks."""
+    wanted = {"log_ids": sorted(set(log_ids)), "blocks": sorted(set(blocks))}
+    with store_errors(), connection.cursor(row_factory=class_row(StoredAnchor), binary=True) as cursor:
+        return cursor.execute(QUERIES["nearest_anchors"], wanted).fetchall()
+
+
+def latest_anchors(connection: Connection, log_ids: Iterable[str]) -> list[LatestAnchor]:
+    """Return the latest anchor of each of these logs that is registered, by log id."""
+    with store_errors(), connection.cursor(row_factory=class_row(LatestAnchor)) as cursor:
+        return cursor.execute(QUERIES["latest_anchors"], {"log_ids": sorted(set(log_ids))}).fetchall()
