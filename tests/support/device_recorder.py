@@ -35,8 +35,10 @@ def record_for_ever(directory: Path, announcements: int) -> None:
 @contextmanager
 def recorders(directory: Path, announcements: Path) -> Iterator[Callable[[], int]]:
     """Yield what starts a process that records, and returns its id; the one before must be dead."""
-    command = [sys.executable, __file__, str(directory), str(announcements)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "support.device_recorder", str(directory), str(announcements)]
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         stdin, stdout = process.stdin, process.stdout

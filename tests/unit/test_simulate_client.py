@@ -15,6 +15,7 @@ from support.embedded_network import free_port
 from wayproof.simulate import misbehaviour
 from wayproof.simulate.client import DeviceClient
 from wayproof.simulate.device import Device
+from wayproof.simulate.errors import DeviceError
 from wayproof.simulate.pack import Measured, records
 from wayproof_verifier.telemetry import Message, decode, messages_topic
 
@@ -180,3 +181,9 @@ def test_misbehaviour_reaches_any_topic(route: Route) -> None:
         misbehaviour.publish(message.payload, topic=other, broker_host="127.0.0.1", broker_port=route.broker.port)
         assert arrived.wait(WITHIN_S)
     assert somebody.arrivals == [message.payload]
+
+
+def test_misbehaviour_without_a_broker_is_an_error() -> None:
+    with pytest.raises(DeviceError) as refusal:
+        misbehaviour.publish(b"", topic="wayproof/v1/a/b/messages", broker_host="127.0.0.1", broker_port=free_port())
+    assert refusal.value.code == "device_broker"

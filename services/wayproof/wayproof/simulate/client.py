@@ -34,7 +34,10 @@ KEEPALIVE_S = 30
 
 
 class DeviceClient:
-    """Sends what a device's spool holds, and hands it the receipts that come back. Close it before the device."""
+    """Sends what a device's spool holds, and hands it the receipts that come back.
+
+    Close it before the device; to be online again, make another one.
+    """
 
     def __init__(
         self,

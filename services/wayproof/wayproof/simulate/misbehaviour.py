@@ -40,12 +40,15 @@ def publish(payload: bytes, *, topic: str, broker_host: str, broker_port: int) -
     try:
         connection.connect(broker_host, broker_port)
         connection.loop_start()
-        connection.publish(topic, payload, qos=1).wait_for_publish(PUBLISH_WITHIN_S)
+        published = connection.publish(topic, payload, qos=1)
+        published.wait_for_publish(PUBLISH_WITHIN_S)
     except (OSError, ValueError, RuntimeError) as error:
         raise DeviceError(f"the broker does not take it: {error}", code="device_broker") from error
     finally:
         connection.disconnect()
         connection.loop_stop()
+    if not published.is_published():
+        raise DeviceError(f"the broker does not acknowledge within {PUBLISH_WITHIN_S} s", code="device_broker")
 
 
 def _place(device: Device, message: SpooledMessage) -> Place:

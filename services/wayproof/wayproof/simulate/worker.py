@@ -65,7 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("devices", nargs="+", type=Path, metavar="DEVICE_FOLDER", help="folder of a provisioned device")
     parser.add_argument("--interval-s", type=float, default=1.0, help="seconds between two measurements (default 1)")
     parser.add_argument(
-        "--count", type=int, help="measurements of each device (default: no end); 0 only delivers what the spool holds"
+        "--count",
+        type=_count,
+        help="measurements of each device (default: no end); 0 only delivers what the spool holds",
     )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="replay a file: time,temperature[,humidity,...]")
     parser.add_argument("--seed", type=int, default=1, help="of the measured values, where no file is replayed")
@@ -103,6 +105,13 @@ def describe(tally: Tally) -> str:
     """Return a tally as a line for people."""
     refused = f", {tally.refused} refused" if tally.refused else ""
     return f"{tally.recorded} messages: {tally.receipted} receipted, {tally.waiting} waiting{refused}"
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 0:
+        raise argparse.ArgumentTypeError("a count is 0 or more")
+    return count
 
 
 def _walked(seed: str) -> Iterator[Row]:
