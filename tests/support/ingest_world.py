@@ -37,6 +37,7 @@ from wayproof_verifier.telemetry import PublicKey, Receipt, Rejection, decode_re
 ORGANISATION = "ShipperMSP"
 LOG_ID = "shipper-log"
 PATIENCE_S = 30.0
+RESEND_S = 0.3
 
 
 @dataclass
@@ -87,6 +88,16 @@ class IngestWorld:
         for it in sent:
             it.wait_for_publish(PATIENCE_S)
 
+    def insist(self, device: Device, *payloads: bytes, condition: Callable[[], object]) -> None:
+        """Publish again and again until something is so, as a device does until it has its receipts."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline, "it did not come about"
+            self.send(device, *payloads)
+            wait_until = time.monotonic() + RESEND_S
+            while not condition() and time.monotonic() < wait_until:
+                time.sleep(0.01)
+
     # --- what became of it --------------------------------------------------------------------------------------------
 
     def held(self, device: Device) -> set[tuple[str, int, int]]:
@@ -115,6 +126,11 @@ class IngestWorld:
     def count(self, table: str) -> int:
         """Return the number of rows of a table."""
         return int(self.rows(f"SELECT count(*) AS count FROM {table}")[0]["count"])  # noqa: S608 - a test's own names
+
+    def reconnect(self) -> None:
+        """Connect to the database again, which was away."""
+        self.connection.close()
+        self.connection = connect(self.settings.database, application="test")
 
     # --- the process --------------------------------------------------------------------------------------------------
 
@@ -181,6 +197,7 @@ def ingest_world(
         _open_session(world.settings.require_ingest().client_id, broker.port)
         with _connected(world, broker.port):
             yield world
+        world.connection.close()
 
 
 def _open_session(client_id: str, port: int) -> None:
