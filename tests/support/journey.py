@@ -97,7 +97,7 @@ def judge(evidence: bytes, trust: TrustRoot, **options: Any) -> Report:  # noqa:
 
 
 @asynccontextmanager
-async def journey(directory: Path) -> AsyncIterator[Journey]:
+async def journey(directory: Path, *, log: OrganisationLog | None = None) -> AsyncIterator[Journey]:
     """Serve a new ledger of three organisations and yield a journey on it, its log and device registered."""
     organisations = [embedded.Organisation(msp_id, USERS) for msp_id in ORGANISATIONS]
     home = directory / secrets.token_hex(4)
@@ -118,6 +118,7 @@ async def journey(directory: Path) -> AsyncIterator[Journey]:
             directory,
             lambda msp_id, user: networks[msp_id, user],
             lambda *_: None,
+            log=log or ErasableLog("shipper-log"),
             home=home,
             endpoint=endpoint.address,
         )

@@ -1,6 +1,7 @@
 """A ledger, a database for each organisation, and their projections: what stands behind most of the platform."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from support.database import RunningCluster
-from support.journey import ORGANISATIONS, Journey, journey
+from support.journey import ORGANISATIONS, SHIPPER, Journey, journey
+from support.stored_log import StoredLog
 from wayproof.ledger import CONTRACT
 from wayproof.projection import worker
 from wayproof.settings import DatabaseSettings, LedgerSettings, Settings
@@ -27,8 +29,31 @@ class World:
     journey: Journey
     settings: dict[str, Settings]
 
+    @property
+    def log(self) -> StoredLog:
+        """The shipper's log, in its database."""
+        assert isinstance(self.journey.log, StoredLog)
+        return self.journey.log
+
     def connect(self, msp_id: str) -> Connection:
         return connect(self.settings[msp_id].database, application="test")
+
+    def settings_toml(self, msp_id: str, *, failpoint: str = "") -> str:
+        """Return an organisation's settings as a file of them, with a fail point or without."""
+        settings = self.settings[msp_id]
+        ledger = settings.ledger
+        lines = [
+            f"organisation = {json.dumps(msp_id)}",
+            f"failpoint = {json.dumps(failpoint)}",
+            "[database]",
+            f"dsn = {json.dumps(settings.database.dsn.get_secret_value())}",
+            "[ledger]",
+            *(
+                f"{name} = {json.dumps(str(getattr(ledger, name)))}"
+                for name in ("kind", "endpoint", "tls_ca", "channel", "contract", "users")
+            ),
+        ]
+        return "\n".join(lines) + "\n"
 
     async def height(self) -> int:
         """Number of blocks on the ledger."""
@@ -45,13 +70,11 @@ class World:
 
 @asynccontextmanager
 async def world(directory: Path, *, postgres: RunningCluster) -> AsyncIterator[World]:
-    """Yield a world whose databases have tables and nothing in them: run `projecting` to fill them."""
-    async with journey(directory) as story:
-        settings = {msp_id: _settings(story, msp_id, dsn=postgres.new_database()) for msp_id in ORGANISATIONS}
-        for of_one in settings.values():
-            with connect(of_one.database, application="test") as connection:
-                schema.apply(connection)
-        yield World(story, settings)
+    """Yield a world whose log stands in the shipper's database, and nothing of the ledger does: see `projecting`."""
+    databases = {msp_id: _database(postgres) for msp_id in ORGANISATIONS}
+    with connect(databases[SHIPPER], application="test log") as connection:
+        async with journey(directory, log=StoredLog("shipper-log", connection=connection)) as story:
+            yield World(story, {msp_id: _settings(story, msp_id, of_one) for msp_id, of_one in databases.items()})
 
 
 @asynccontextmanager
@@ -67,10 +90,17 @@ async def projecting(settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
     await task
 
 
-def _settings(story: Journey, msp_id: str, *, dsn: str) -> Settings:
+def _database(postgres: RunningCluster) -> DatabaseSettings:
+    settings = DatabaseSettings(dsn=SecretStr(postgres.new_database()))
+    with connect(settings, application="test") as connection:
+        schema.apply(connection)
+    return settings
+
+
+def _settings(story: Journey, msp_id: str, database: DatabaseSettings) -> Settings:
     return Settings(
         organisation=msp_id,
-        database=DatabaseSettings(dsn=SecretStr(dsn)),
+        database=database,
         ledger=LedgerSettings(
             kind="embedded",
             endpoint=story.endpoint,

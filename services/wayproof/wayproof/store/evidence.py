@@ -68,7 +68,10 @@ def records(connection: Connection, *, keys: Iterable[str] = (), prefixes: Itera
 def nearest_anchors(
     connection: Connection, *, log_ids: Iterable[str], moments: Iterable[tuple[int, int]]
 ) -> list[StoredRecord]:
-    """Return, of each log and epoch, the anchors before and from each moment (block, index) on, and the last one."""
+    """Return of each log the anchors before and from each moment (block, index) on, and the outermost of each epoch.
+
+    An epoch begins after the one before it has ended, so these are the nearest ones within each epoch too.
+    """
     places = sorted(set(moments))
     parameters = {
         "log_ids": sorted(set(log_ids)),

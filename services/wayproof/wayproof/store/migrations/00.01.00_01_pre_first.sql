@@ -241,6 +241,7 @@ CREATE TABLE anchor (
     PRIMARY KEY (log_id, epoch, counter)
 );
 CREATE INDEX anchor_size ON anchor (log_id, epoch, size);
+CREATE INDEX anchor_place ON anchor (log_id, block_number, tx_index);
 CREATE INDEX anchor_block ON anchor (log_id, block_number);
 
 -- --- what the platform adds for people: no evidence, never on the ledger ---------------------------------------------

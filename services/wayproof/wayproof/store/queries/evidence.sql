@@ -9,20 +9,18 @@ FROM unnest(%(starts)s::text[], %(ends)s::text[]) AS span (first, last)
 JOIN ledger_record ON key >= first COLLATE "C" AND key < last COLLATE "C"
 
 -- name: nearest_anchors
--- Anchors of logs: in each epoch the last one before each moment, the first one from it on, and the last of all.
-WITH log_epochs AS (
-    SELECT log_id, generate_series(1, (head ->> 'epoch')::integer) AS epoch
-    FROM log_record
-    WHERE log_id = ANY(%(log_ids)s)
+-- Anchors of logs: the last one before each moment, the first one from it on, and the first and last of each epoch.
+WITH log AS (
+    SELECT unnest(%(log_ids)s::text[]) AS log_id
 ), nearest AS (
     SELECT found.*
-    FROM log_epochs
+    FROM log
     CROSS JOIN unnest(%(block_numbers)s::bigint[], %(tx_indices)s::integer[]) AS moment (block_number, tx_index)
     CROSS JOIN LATERAL (
         (
             SELECT log_id, epoch, counter FROM anchor
             WHERE
-                anchor.log_id = log_epochs.log_id AND anchor.epoch = log_epochs.epoch
+                anchor.log_id = log.log_id
                 AND (anchor.block_number, anchor.tx_index) < (moment.block_number, moment.tx_index)
             ORDER BY block_number DESC, tx_index DESC LIMIT 1
         )
@@ -30,13 +28,29 @@ WITH log_epochs AS (
         (
             SELECT log_id, epoch, counter FROM anchor
             WHERE
-                anchor.log_id = log_epochs.log_id AND anchor.epoch = log_epochs.epoch
+                anchor.log_id = log.log_id
                 AND (anchor.block_number, anchor.tx_index) >= (moment.block_number, moment.tx_index)
             ORDER BY block_number, tx_index LIMIT 1
         )
     ) AS found
     UNION
-    SELECT log_id, epoch, max(counter) FROM log_epochs JOIN anchor USING (log_id, epoch) GROUP BY log_id, epoch
+    SELECT found.*
+    FROM log
+    JOIN log_record USING (log_id)
+    CROSS JOIN generate_series(1, (head ->> 'epoch')::integer) AS log_epoch (epoch)
+    CROSS JOIN LATERAL (
+        (
+            SELECT log_id, epoch, counter FROM anchor
+            WHERE anchor.log_id = log.log_id AND anchor.epoch = log_epoch.epoch
+            ORDER BY counter LIMIT 1
+        )
+        UNION ALL
+        (
+            SELECT log_id, epoch, counter FROM anchor
+            WHERE anchor.log_id = log.log_id AND anchor.epoch = log_epoch.epoch
+            ORDER BY counter DESC LIMIT 1
+        )
+    ) AS found
 )
 SELECT key, block_number, tx_index, tx_id, value
 FROM nearest
