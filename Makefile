@@ -6,8 +6,11 @@ DISTRIBUTIONS := chaincode services/aiofabric services/verifier services/wayproo
 MANIFESTS := pyproject.toml requirements.lock $(addsuffix /pyproject.toml,$(DISTRIBUTIONS))
 UV_VERSION := 0.13.9
 
+WEB := services/wayproof/web
+PAGES := services/wayproof/wayproof/api/static/index.html
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock clean bench-ledger bench-verify bench-telemetry
+.PHONY: help demo web test lint format lock clean bench-ledger bench-verify bench-telemetry
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,10 +25,17 @@ help: ## Say what can be done here
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(DISTRIBUTIONS))
 	@touch $@
 
-demo: .venv/.ready ## Run the story: messages, log, anchor, handover, evidence accepted, a change refused
+web: $(PAGES) ## Build the web pages (Node from PATH, else from PyPI)
+
+$(PAGES): $(shell find $(WEB) -name node_modules -prune -o -type f -print) | .venv/.ready
+	@echo "Building the web pages …"
+	@$(WEB)/build.sh
+	@touch $@
+
+demo: .venv/.ready web ## Run the story: messages, log, anchor, handover, evidence accepted, a change refused
 	@$(BIN)/wayproof demo $(DEMO_ARGUMENTS)
 
-test: .venv/.ready lint ## Pass every check and test that this machine can run
+test: .venv/.ready lint web ## Pass every check and test that this machine can run
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS)
 
 lint: .venv/.ready ## Style, types and import rules

@@ -1,0 +1,112 @@
+// What lies behind the lines of a chart: limits, excursions, gaps, handovers. Every colour comes with a word or a pattern.
+
+import type uPlot from "uplot";
+import { decimal, unit } from "../quantity";
+import type { Excursion, Gap, Limit } from "../records";
+import type { Colours } from "./colours";
+
+export interface Marks {
+  limit: Limit | undefined;
+  excursions: Excursion[];
+  gaps: Gap[];
+  handovers: number[];
+}
+
+const SMALL_PX = 11;
+
+export function drawMarks(plot: uPlot, { limit, excursions, gaps, handovers }: Marks, colours: Colours): void {
+  const { ctx, bbox } = plot;
+  const ratio = devicePixelRatio || 1;
+  const x = (at_ms: number): number => plot.valToPos(at_ms, "x", true);
+  const y = (value: number): number => plot.valToPos(value, "y", true);
+  const span = (from_ms: number, until_ms: number): [number, number] => [x(from_ms), Math.max(2 * ratio, x(until_ms) - x(from_ms))];
+
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  ctx.font = `${SMALL_PX * ratio}px system-ui, sans-serif`;
+
+  if (limit) {
+    const low = limit.low === undefined ? undefined : y(limit.low / 10 ** limit.scale);
+    const high = limit.high === undefined ? undefined : y(limit.high / 10 ** limit.scale);
+    const top = high ?? bbox.top;
+    ctx.fillStyle = colours("band");
+    ctx.fillRect(bbox.left, top, bbox.width, (low ?? bbox.top + bbox.height) - top);
+    ctx.strokeStyle = colours("band-line");
+    ctx.fillStyle = colours("fine");
+    ctx.lineWidth = ratio;
+    ctx.setLineDash([5 * ratio, 4 * ratio]);
+    ctx.textAlign = "right";
+    for (const [side, at, value] of [["high", high, limit.high], ["low", low, limit.low]] as const) {
+      if (at === undefined || value === undefined) continue;
+      line(ctx, [bbox.left, at], [bbox.left + bbox.width, at]);
+      const text = `${side} limit ${decimal(value, limit.scale)} ${unit(limit.unit)}`;
+      ctx.textBaseline = side === "high" ? "bottom" : "top";
+      ctx.fillText(text, bbox.left + bbox.width - 4 * ratio, at + (side === "high" ? -3 : 3) * ratio);
+    }
+    ctx.setLineDash([]);
+  }
+
+  for (const gap of gaps) {
+    const [from, width] = span(gap.from_ms, gap.until_ms);
+    hatch(ctx, { from, width, top: bbox.top, height: bbox.height, step: 7 * ratio, colour: colours("gap") });
+    label(ctx, `${gap.missing} missing`, { from, width, at: bbox.top + bbox.height - 5 * ratio, colour: colours("muted"), ratio });
+  }
+
+  for (const excursion of excursions) {
+    const [from, width] = span(excursion.started_at_ms, excursion.ended_at_ms ?? plot.scales.x?.max ?? excursion.as_of_ms);
+    ctx.globalAlpha = excursion.standing ? 1 : 0.4;
+    ctx.fillStyle = colours("excursion");
+    ctx.fillRect(from, bbox.top, width, bbox.height);
+    ctx.fillStyle = colours("critical");
+    ctx.fillRect(from, bbox.top, width, 3 * ratio);
+    const words = excursion.direction === "high" ? "▲ too high" : "▼ too low";
+    label(ctx, words, { from, width, at: bbox.top + 16 * ratio, colour: colours("critical"), ratio });
+    ctx.globalAlpha = 1;
+  }
+
+  ctx.strokeStyle = colours("muted");
+  ctx.lineWidth = ratio;
+  ctx.setLineDash([2 * ratio, 3 * ratio]);
+  for (const at_ms of handovers) line(ctx, [x(at_ms), bbox.top], [x(at_ms), bbox.top + bbox.height]);
+  ctx.restore();
+}
+
+type Point = [x: number, y: number];
+
+function line(ctx: CanvasRenderingContext2D, from: Point, to: Point): void {
+  ctx.beginPath();
+  ctx.moveTo(...from);
+  ctx.lineTo(...to);
+  ctx.stroke();
+}
+
+function hatch(
+  ctx: CanvasRenderingContext2D,
+  area: { from: number; width: number; top: number; height: number; step: number; colour: string },
+): void {
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(area.from, area.top, area.width, area.height);
+  ctx.clip();
+  ctx.strokeStyle = area.colour;
+  ctx.lineWidth = area.step / 5;
+  for (let start = area.from - area.height; start < area.from + area.width; start += area.step) {
+    line(ctx, [start, area.top + area.height], [start + area.height, area.top]);
+  }
+  ctx.restore();
+}
+
+/** Written over its span, and left out where there is no room: the table below the chart has it too. */
+function label(
+  ctx: CanvasRenderingContext2D,
+  text: string,
+  { from, width, at, colour, ratio }: { from: number; width: number; at: number; colour: string; ratio: number },
+): void {
+  if (ctx.measureText(text).width > Math.max(width, 70 * ratio)) return;
+  ctx.fillStyle = colour;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "alphabetic";
+  ctx.fillText(text, from + 3 * ratio, at);
+}

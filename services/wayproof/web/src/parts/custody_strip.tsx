@@ -1,0 +1,72 @@
+// Who had custody when, under the chart and on its time axis, with the condition at each handover.
+
+import type { JSX } from "preact";
+import { drawn, shown } from "../quantity";
+import type { CustodyPeriod, Latest } from "../records";
+import { exact } from "../time";
+import { AXIS_PX, RIGHT_PX, type Domain } from "./chart";
+
+export function CustodyStrip({
+  custody,
+  doors,
+  domain,
+  measurement,
+}: {
+  custody: CustodyPeriod[];
+  doors: [number, number][];
+  domain: Domain;
+  measurement: string;
+}): JSX.Element {
+  const share = (at_ms: number): number =>
+    100 * Math.min(1, Math.max(0, (at_ms - domain.from_ms) / (domain.until_ms - domain.from_ms || 1)));
+  const place = (from_ms: number, until_ms: number | undefined): { left: string; width: string } => {
+    const left = share(from_ms);
+    return { left: `${left}%`, width: `${share(until_ms ?? domain.until_ms) - left}%` };
+  };
+  return (
+    <div class="strip" style={{ paddingLeft: `${AXIS_PX}px`, paddingRight: `${RIGHT_PX}px` }} aria-hidden="true">
+      <div class="strip-row">
+        {custody.map((period, index) => (
+          <span
+            key={period.since_at_ms}
+            class={`strip-span tone-${index % 3}`}
+            style={place(period.since_at_ms, period.until_at_ms)}
+            title={`${period.custodian}: ${exact(period.since_at_ms)} – ${
+              period.until_at_ms ? exact(period.until_at_ms) : "now"
+            }`}
+          >
+            {period.custodian}
+          </span>
+        ))}
+      </div>
+      <div class="strip-row marks">
+        {custody.flatMap((period) => {
+          const value = period.handover && condition(period.handover.latest, measurement);
+          const at = share(period.since_at_ms);
+          return value && at > 0 && at < 100
+            ? [
+                <span key={period.since_at_ms} class="strip-mark" style={{ left: `${at}%` }}>
+                  {shown(value)}
+                </span>,
+              ]
+            : [];
+        })}
+      </div>
+      {doors.length > 0 && (
+        <div class="strip-row doors">
+          {doors.map(([from_ms, until_ms]) => (
+            <span key={from_ms} class="strip-door" style={place(from_ms, until_ms)} title={`Door open ${exact(from_ms)}`} />
+          ))}
+          <span class="strip-name">door open</span>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** The worst of what several devices said: the highest. */
+export function condition(latest: Latest[], measurement: string): Latest | undefined {
+  return latest
+    .filter(({ name }) => name.split("/").at(-1) === measurement)
+    .reduce<Latest | undefined>((worst, one) => (worst && drawn(worst) >= drawn(one) ? worst : one), undefined);
+}
