@@ -10,7 +10,7 @@ WEB := services/wayproof/web
 PAGES := services/wayproof/wayproof/api/static/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo web test lint format lock clean bench-ledger bench-verify bench-telemetry
+.PHONY: help demo web browser test lint format lock clean bench-ledger bench-verify bench-telemetry kills
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,11 +32,19 @@ $(PAGES): $(shell find $(WEB) -name node_modules -prune -o -type f -print) | .ve
 	@$(WEB)/build.sh
 	@touch $@
 
-demo: .venv/.ready web ## Run the story: messages, log, anchor, handover, evidence accepted, a change refused
-	@$(BIN)/wayproof demo $(DEMO_ARGUMENTS)
+demo: .venv/.ready web ## Run the story, then leave the pages up (ONCE=1: end by itself; CSV=FILE: replay a real logger)
+	@$(BIN)/wayproof demo $(if $(ONCE),--once) $(if $(CSV),--csv "$(CSV)") $(DEMO_ARGUMENTS)
 
-test: .venv/.ready lint web ## Pass every check and test that this machine can run
+test: .venv/.ready lint web browser ## Pass every check and test that this machine can run
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS)
+
+browser: # Chromium for the tests of the pages, from Debian's packages
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing Chromium for the tests of the pages …"; \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 \
+	      || echo "Chromium could not be installed: the tests of the pages will be skipped"; \
+	  else echo "No Chromium here (Debian, Ubuntu: apt install chromium): the tests of the pages will be skipped"; fi; }
 
 lint: .venv/.ready ## Style, types and import rules
 	@$(BIN)/ruff check .
@@ -52,6 +60,9 @@ bench-verify: .venv/.ready ## Messages verified offline a second, and in how muc
 
 bench-telemetry: .venv/.ready ## What decoding and verifying one message costs
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/telemetry_decode.py $(BENCH_ARGUMENTS)
+
+kills: .venv/.ready ## Kill the platform's processes under load, 200 times, and audit what is left (KILLS_ARGUMENTS=--help)
+	@PYTHONPATH=tests $(BIN)/python tests/faults/platform_kills.py --directory .build/kills $(KILLS_ARGUMENTS)
 
 format: .venv/.ready ## Let ruff write the layout
 	@$(BIN)/ruff format .
