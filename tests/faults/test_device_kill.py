@@ -1,6 +1,6 @@
 """``kill -9`` of a device while it records, publishes and takes receipts: nothing lost, no number used twice.
 
-30 kills by default; ``WAYPROOF_LONG=1`` for 200. The moment of kill n is drawn from ``WAYPROOF_KILL_SEED`` + n.
+20 kills by default; ``WAYPROOF_LONG=1`` for 200. The moment of kill n is drawn from ``WAYPROOF_KILL_SEED`` + n.
 """
 
 import os
@@ -16,7 +16,7 @@ from support.device_recorder import recorders
 from wayproof.simulate.client import DeviceClient
 from wayproof.simulate.device import Device
 
-KILLS = 200 if os.environ.get("WAYPROOF_LONG") == "1" else 30
+KILLS = 200 if os.environ.get("WAYPROOF_LONG") == "1" else 20
 SEED = int(os.environ.get("WAYPROOF_KILL_SEED", "20261126"))
 UNDER_LOAD, LONGEST_LOAD_S, LONGEST_BEGINNING_S = 0.7, 0.3, 0.03
 START_TIMEOUT_S = 60.0
@@ -65,7 +65,7 @@ def kill_again_and_again(directory: Path, announcements: Path, broker: RunningBr
         for kill in range(KILLS):
             draw = random.Random(SEED + kill)  # noqa: S311 - a moment to be repeated, not a secret
             run_until_killed(start, announcements, draw=draw)
-            if kill % 16 == 3:  # and now and then the broker forgets everything, too
+            if kill % 10 == 3:  # and now and then the broker forgets everything, too
                 broker.kill()
                 broker.start()
 
