@@ -13,8 +13,12 @@ from support.telemetry_cases import ACCEPTED_PACKS, REFUSED_PACKS
 from support.telemetry_device import Device
 from support.telemetry_envelopes import PACK
 from support.telemetry_inputs import HOSTILE
+from wayproof.ingest.arrivals import Arrival, OverLong
+from wayproof.ingest.group import assemble
+from wayproof.ingest.refusal import Refused
+from wayproof.store.rejections import count_rejections
 from wayproof_verifier.entry import entry_hash
-from wayproof_verifier.telemetry import Message, decode
+from wayproof_verifier.telemetry import Message, RejectionCode, decode
 from wayproof_verifier.telemetry.message import MAX_PAYLOAD_BYTES
 
 REJECTIONS_BY_CODE = "SELECT code, count(*) AS kept FROM rejection GROUP BY code ORDER BY code"
@@ -240,3 +244,17 @@ def test_ingest_waits_until_the_log_is_registered(
             register_log(world.connection, epoch=3)
             until(lambda: world.held(device))
         assert {receipt.epoch for receipt in world.receipts} == {3}
+
+
+def test_of_an_over_long_payload_digest_and_size_are_kept_and_hostile_topics_are_made_storable(
+    world: IngestWorld,
+) -> None:
+    long = Refused(RejectionCode.PAYLOAD_TOO_LARGE, "too \ud800 long", "reefer-1", is_final=True)
+    topics = ["wayproof/v1/ShipperMSP/reefer-1/messages", "a\0b" + "c" * 1000]
+    arrivals = [Arrival(topic, OverLong(bytes(32), 10**12), 5, connection=1, packet_id=1, qos=1) for topic in topics]
+    group = assemble((arrival, long) for arrival in arrivals)
+    count_rejections(world.connection, group.rejections)
+    rows = world.rows("SELECT topic, payload, payload_size, detail FROM rejection ORDER BY topic")
+    assert [(row["payload"], row["payload_size"], row["detail"]) for row in rows] == [(None, 10**12, "too ? long")] * 2
+    assert [row["topic"] for row in rows] == ["a?b" + "c" * 197, topics[0]]
+    assert [it.reason for it in group.told["reefer-1"].refused] == ["payload_too_large"] * 2
