@@ -1,4 +1,4 @@
-"""The short form of `make kills`: a few kills, everything audited. WAYPROOF_KILLS sets another number, WAYPROOF_SEED."""
+"""The short form of `make kills`, everything audited. WAYPROOF_KILLS and WAYPROOF_SEED set another number and seed."""
 
 import os
 from pathlib import Path
