@@ -16,6 +16,9 @@ Row = dict[str, object]
 Connection = psycopg.Connection[dict[str, object]]
 """An autocommit connection whose rows are dicts: transactions are opened where they are meant."""
 
+Pool = ConnectionPool[Connection]
+"""Connections that are lent: `with store_errors(), pool.connection() as connection`."""
+
 CONNECT_WITHIN_S = 10
 RETRY_S = 0.2
 
@@ -45,9 +48,9 @@ def connect_patiently(settings: DatabaseSettings, *, application: str, within_s:
 
 
 @contextmanager
-def open_pool(settings: DatabaseSettings, *, application: str) -> Iterator[ConnectionPool[Connection]]:
+def open_pool(settings: DatabaseSettings, *, application: str) -> Iterator[Pool]:
     """Yield a pool of connections for many short questions; it checks each one before it lends it."""
-    pool: ConnectionPool[Connection] = ConnectionPool(
+    pool: Pool = ConnectionPool(
         settings.dsn.get_secret_value(),
         min_size=1,
         max_size=settings.pool_size,

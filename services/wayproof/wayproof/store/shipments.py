@@ -89,6 +89,7 @@ class LatestAnchor:
     epoch: int
     counter: int
     size: int
+    tx_timestamp_ms: int | None = None
 
 
 def open_shipments(connection: Connection) -> list[OpenShipment]:

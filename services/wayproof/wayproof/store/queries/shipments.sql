@@ -66,10 +66,10 @@ ORDER BY nearest.block_number, nearest.log_id
 -- The latest anchor of each log in its present epoch; counter and size 0 before the first.
 SELECT
     log_record.log_id, (head ->> 'epoch')::integer AS epoch, coalesce(latest.counter, 0) AS counter,
-    coalesce(latest.size, 0) AS size
+    coalesce(latest.size, 0) AS size, latest.tx_timestamp_ms
 FROM log_record
 LEFT JOIN LATERAL (
-    SELECT counter, size FROM anchor
+    SELECT counter, size, tx_timestamp_ms FROM anchor
     WHERE anchor.log_id = log_record.log_id AND anchor.epoch = (head ->> 'epoch')::integer
     ORDER BY counter DESC LIMIT 1
 ) AS latest ON true
