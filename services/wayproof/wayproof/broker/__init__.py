@@ -3,7 +3,7 @@
 It speaks MQTT 3.1.1, QoS 0 and 1, on loopback, to anyone who is there; sessions live in memory and end with it. That is
 enough, because nobody relies on it: a device keeps every message until the platform's receipt names it.
 
-The packets are amqtt's, the sessions are ours. amqtt 0.12.1 has a broker too; read closely, it cannot carry this:
+The packets are amqtt's, the sessions are ours. amqtt 0.12.1 has a broker too; its source says that it cannot carry this:
 
 - a QoS 1 message that its subscriber has not acknowledged within 5 s is dropped, and so is every unacknowledged message
   when the connection ends (`ProtocolHandler._handle_qos1_message_flow`): nothing is ever redelivered to an ingest that
@@ -13,8 +13,7 @@ The packets are amqtt's, the sessions are ours. amqtt 0.12.1 has a broker too; r
   and left waiting, and a keep-alive that ran out closes nothing (`BrokerProtocolHandler.handle_read_timeout`);
 - each delivery is a task of its own in queues without bounds, reaped in order: a subscriber that does not read makes
   them grow, and everyone's deliveries stay in memory behind its own (`Broker._broadcast_loop`);
-- subscribing while a message is being delivered can make that delivery fail for everyone, and after a malformed packet
-  the connection goes on in the middle of the stream.
+- after a malformed packet the connection goes on in the middle of the stream (`ProtocolHandler._reader_loop`).
 
     limits         what a client may make the broker do
     wire           bytes <-> packets: framing, and amqtt's codecs held to what they read
