@@ -203,11 +203,12 @@ async def test_a_log_that_is_shorter_than_what_was_anchored_makes_no_evidence(tr
     assert refused.value.code == "log_shortened"
 
 
-async def test_an_organisation_without_the_log_is_told_whom_to_ask(trade: World) -> None:
-    await begin(trade)
-    async with projecting(trade.settings[CARRIER]):
-        with pytest.raises(EvidenceError, match="ask the log's organisation") as refused:
-            await export(trade, msp_id=CARRIER)
+async def test_an_organisation_without_the_log_is_told_whom_to_ask(tmp_path: Path, postgres: RunningCluster) -> None:
+    async with world(tmp_path, postgres=postgres, members=(SHIPPER, CARRIER)) as made:
+        await begin(made)
+        async with projecting(made.settings[CARRIER]):
+            with pytest.raises(EvidenceError, match="ask the log's organisation") as refused:
+                await export(made, msp_id=CARRIER)
     assert refused.value.code == "messages_elsewhere"
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from support.database import RunningCluster
-from support.journey import ORGANISATIONS, SHIPPER, Journey, journey
+from support.journey import SHIPPER, Journey, journey
 from support.stored_log import StoredLog
 from wayproof.ledger import CONTRACT
 from wayproof.projection import worker
@@ -24,7 +24,7 @@ PROJECTED_WITHIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A journey on a ledger of three organisations, with the settings of each one."""
+    """A journey on a ledger of three organisations, with the settings of those that have a database."""
 
     journey: Journey
     settings: dict[str, Settings]
@@ -69,9 +69,14 @@ class World:
 
 
 @asynccontextmanager
-async def world(directory: Path, *, postgres: RunningCluster) -> AsyncIterator[World]:
-    """Yield a world whose log stands in the shipper's database, and nothing of the ledger does: see `projecting`."""
-    databases = {msp_id: _database(postgres) for msp_id in ORGANISATIONS}
+async def world(
+    directory: Path, *, postgres: RunningCluster, members: Sequence[str] = (SHIPPER,)
+) -> AsyncIterator[World]:
+    """Yield a world whose log stands in the shipper's database, and nothing of the ledger does: see `projecting`.
+
+    `members` have a database each, the shipper among them.
+    """
+    databases = {msp_id: _database(postgres) for msp_id in members}
     with connect(databases[SHIPPER], application="test log") as connection:
         async with journey(directory, log=StoredLog("shipper-log", connection=connection)) as story:
             yield World(story, {msp_id: _settings(story, msp_id, of_one) for msp_id, of_one in databases.items()})
