@@ -3,7 +3,7 @@
 It speaks MQTT 3.1.1, QoS 0 and 1, on loopback, to anyone who is there; sessions live in memory and end with it. That is
 enough, because nobody relies on it: a device keeps every message until the platform's receipt names it.
 
-The packets are amqtt's, the sessions are ours. amqtt 0.12.1 has a broker too; its source says that it cannot carry this:
+The packets are amqtt's, the sessions are ours. amqtt 0.12.1 has a broker too; by its source it cannot carry this:
 
 - a QoS 1 message that its subscriber has not acknowledged within 5 s is dropped, and so is every unacknowledged message
   when the connection ends (`ProtocolHandler._handle_qos1_message_flow`): nothing is ever redelivered to an ingest that
