@@ -4,7 +4,7 @@ SELECT
     (SELECT count(*) FROM shipment WHERE status = 'open') AS shipments_open,
     (SELECT count(*) FROM shipment WHERE status = 'closed') AS shipments_closed,
     (SELECT coalesce(sum(size), 0) FROM log_epoch)::bigint + (SELECT count(*) FROM log_waiting) AS messages,
-    (SELECT count(*) FROM (SELECT FROM reading LIMIT %(exactly)s) AS some) AS readings_counted,
+    (SELECT count(*) FROM (SELECT FROM reading LIMIT %(exactly)s) AS first_readings) AS readings_counted,
     (SELECT reltuples FROM pg_class WHERE oid = 'reading'::regclass)::bigint AS readings_estimated,
     (SELECT coalesce(sum(times), 0) FROM rejection)::bigint
     + (SELECT count(*) FROM message WHERE stream_id IS NULL) AS rejections
