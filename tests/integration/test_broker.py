@@ -33,7 +33,6 @@ from support.mqtt_bytes import (
 )
 from wayproof.broker import STAND_IN, BrokerError, Limits, serve
 from wayproof.broker.server import Connections
-from wayproof_verifier.telemetry.message import MAX_PAYLOAD_BYTES
 from wayproof_verifier.telemetry.topic import messages_topic
 
 MIB = 2**20
@@ -87,7 +86,7 @@ def payloads(messages: queue.Queue[paho.MQTTMessage], count: int) -> list[bytes]
 
 
 def test_a_message_travels_whole_and_is_acknowledged(broker: RunningBroker) -> None:
-    largest = bytes(range(256)) * (MAX_PAYLOAD_BYTES // 256)
+    largest = bytes(range(256)) * (Limits().max_payload_bytes // 256)
     with subscriber(broker, "whole", is_clean=True) as (_, messages), wire(broker.port, connect()) as device:
         for payload in (b"", b"{}", largest):
             send(device, payload)
@@ -195,7 +194,7 @@ def test_a_length_over_the_limit_closes_the_connection_before_its_bytes(
 
 def test_a_payload_one_byte_too_long_closes_only_its_own_connection(broker: RunningBroker) -> None:
     with wire(broker.port, connect()) as good, wire(broker.port, connect()) as bad:
-        bad.send(publish(TOPIC, bytes(MAX_PAYLOAD_BYTES + 1)))
+        bad.send(publish(TOPIC, bytes(Limits().max_payload_bytes + 1)))
         assert bad.is_closed()
         send(good, b"still here")
 

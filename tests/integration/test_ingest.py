@@ -258,3 +258,20 @@ def test_of_an_over_long_payload_digest_and_size_are_kept_and_hostile_topics_are
     assert [(row["payload"], row["payload_size"], row["detail"]) for row in rows] == [(None, 10**12, "too ? long")] * 2
     assert [row["topic"] for row in rows] == ["a?b" + "c" * 197, topics[0]]
     assert [it.reason for it in group.told["reefer-1"].refused] == ["payload_too_large"] * 2
+
+
+def test_a_payload_far_over_the_limit_is_kept_by_its_digest_and_its_neighbours_are_taken_in(world: IngestWorld) -> None:
+    device = Device("reefer-1")
+    world.register(device)
+    long = bytes(3 * MAX_PAYLOAD_BYTES)
+    with world.running():
+        world.send(device, device.next(), long, device.next())
+        until(lambda: world.held(device) == places(device, 2))
+        until(lambda: world.count("rejection"))
+    (row,) = world.rows("SELECT code, payload, payload_hash, payload_size FROM rejection")
+    assert row == {
+        "code": "payload_too_large",
+        "payload": None,
+        "payload_hash": sha256(long).digest(),
+        "payload_size": len(long),
+    }

@@ -12,8 +12,8 @@ class Limits:
     """Bounds on clients.
 
     Attributes:
-        max_payload_bytes: longest payload. A packet that declares more closes the connection, none of it read; so a
-            device that exceeds it learns nothing but that. Raise it for ingest to see, and to refuse, longer ones.
+        max_payload_bytes: longest payload. Above what a message may have, so that ingest sees what is too long, keeps
+            its digest and refuses it by name. A packet that declares more closes the connection, none of it read.
         max_topic_bytes: longest topic and topic filter.
         max_connect_bytes: longest CONNECT packet.
         connect_timeout_s: how long a connection has to send the whole of it.
@@ -27,7 +27,7 @@ class Limits:
             session with more than an equal share gets no more, so that memory stays below twice this.
     """
 
-    max_payload_bytes: int = MAX_PAYLOAD_BYTES
+    max_payload_bytes: int = 4 * MAX_PAYLOAD_BYTES
     max_topic_bytes: int = 1_024
     max_connect_bytes: int = 4_096
     connect_timeout_s: float = 10.0

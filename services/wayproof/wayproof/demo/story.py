@@ -146,7 +146,8 @@ class Story:
         """Close what has arrived; leave two offers of custody pending. Return the closed voyages."""
         arrived = [voyage for voyage in self.voyages if voyage.completed]
         await asyncio.gather(*[voyage.close() for voyage in arrived])
-        await asyncio.gather(*[voyage.offer() for voyage in self.voyages if not voyage.completed][-2:])
+        under_way = [voyage for voyage in self.voyages if not voyage.completed]
+        await asyncio.gather(*[voyage.offer() for voyage in under_way[-2:]])
         return arrived
 
     def send_logs(self) -> list[Sent]:
