@@ -28,7 +28,7 @@ def opened(dsn: str, *, apply: bool = False) -> Iterator[Connection]:
 
 def noise(count: int, *, received_at_ms: int = AT_MS) -> list[NewMessage]:
     """Make refused messages, each another: entries of the log like any other."""
-    return [_refused(secrets.token_bytes(8), received_at_ms=received_at_ms) for _ in range(count)]
+    return [refused(secrets.token_bytes(8), "malformed_json", received_at_ms=received_at_ms) for _ in range(count)]
 
 
 def add(connection: Connection, messages: Sequence[NewMessage]) -> list[int]:
@@ -37,15 +37,18 @@ def add(connection: Connection, messages: Sequence[NewMessage]) -> list[int]:
         return [it.ingest_id for it in add_messages(connection, messages, numbers=Numbers())]
 
 
-def _refused(payload: bytes, *, received_at_ms: int) -> NewMessage:
+def refused(
+    payload: bytes, code: str, *, topic: str = TOPIC, device_id: str = "reefer-7", received_at_ms: int = AT_MS
+) -> NewMessage:
+    """Make a refused message of a known device."""
     salt = secrets.token_bytes(SALT_BYTES)
     return NewMessage(
-        device_id="reefer-7",
+        device_id=device_id,
         received_at_ms=received_at_ms,
-        topic=TOPIC,
+        topic=topic,
         payload=payload,
         salt=salt,
-        entry=entry_hash(salt, topic=TOPIC, payload=payload, received_at_ms=received_at_ms),
+        entry=entry_hash(salt, topic=topic, payload=payload, received_at_ms=received_at_ms),
         message_hash=sha256(payload).digest(),
-        rejection="malformed_json",
+        rejection=code,
     )

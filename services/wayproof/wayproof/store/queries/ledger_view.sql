@@ -157,79 +157,79 @@ ON CONFLICT (log_id, epoch, counter) DO UPDATE SET
     tx_index = EXCLUDED.tx_index
 
 -- name: all_ledger_config_block
--- Every row, by its key.
+-- Every row, by its key, in the order of code points.
 SELECT
     block_number, block
 FROM ledger_config_block
 ORDER BY block_number
 
 -- name: all_ledger_transaction
--- Every row, by its key.
+-- Every row, by its key, in the order of code points.
 SELECT
     tx_id, block_number, tx_index, envelope
 FROM ledger_transaction
-ORDER BY tx_id
+ORDER BY tx_id COLLATE "C"
 
 -- name: all_ledger_record
--- Every row, by its key.
+-- Every row, by its key, in the order of code points.
 SELECT
     key, block_number, tx_index, tx_id, value
 FROM ledger_record
 ORDER BY key
 
 -- name: all_shipment
--- Every row, by its key.
+-- Every row, by its key, in the order of code points.
 SELECT
     gsin, status, custodian, due_at_ms, created_at_ms, changed_block, head
 FROM shipment
-ORDER BY gsin
+ORDER BY gsin COLLATE "C"
 
 -- name: all_shipment_event
--- Every row, by its key.
+-- Every row, by its key, in the order of code points.
 SELECT
     gsin, version, kind, organisation, tx_id, tx_timestamp_ms, block_number, event
 FROM shipment_event
-ORDER BY gsin, version
+ORDER BY gsin COLLATE "C", version
 
 -- name: all_attachment
--- Every row, by its key.
+-- Every row, by its key, in the order of code points.
 SELECT
     gsin, attached, device_id, stream, organisation, start_boot, start_sequence, start_hash, end_boot,
     end_sequence, end_hash
 FROM attachment
-ORDER BY gsin, attached
+ORDER BY gsin COLLATE "C", attached
 
 -- name: all_excursion
--- Every row, by its key.
+-- Every row, by its key, in the order of code points.
 SELECT
     gsin, excursion_id, device_id, stream, name, direction, started_at_ms, ended_at_ms, resolution, record
 FROM excursion
-ORDER BY gsin, excursion_id
+ORDER BY gsin COLLATE "C", excursion_id COLLATE "C"
 
 -- name: all_device
--- Every row, by its key.
+-- Every row, by its key, in the order of code points.
 SELECT
     device_id, organisation, home_log, model, status, head
 FROM device
-ORDER BY device_id
+ORDER BY device_id COLLATE "C"
 
 -- name: all_device_key
--- Every row, by its key.
+-- Every row, by its key, in the order of code points.
 SELECT
     device_id, ordinal, key_id, algorithm, public_key, registered_at_ms, ended_block
 FROM device_key
-ORDER BY device_id, ordinal
+ORDER BY device_id COLLATE "C", ordinal
 
 -- name: all_log_record
--- Every row, by its key.
+-- Every row, by its key, in the order of code points.
 SELECT
     log_id, organisation, head
 FROM log_record
-ORDER BY log_id
+ORDER BY log_id COLLATE "C"
 
 -- name: all_anchor
--- Every row, by its key.
+-- Every row, by its key, in the order of code points.
 SELECT
     log_id, epoch, counter, size, root, tx_id, tx_timestamp_ms, block_number, tx_index
 FROM anchor
-ORDER BY log_id, epoch, counter
+ORDER BY log_id COLLATE "C", epoch, counter
