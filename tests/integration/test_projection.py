@@ -1,6 +1,7 @@
 """The projection on a real ledger and a real database: the same rows whenever and however it runs."""
 
 import asyncio
+import base64
 import os
 import random
 import signal
@@ -10,20 +11,27 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from aiofabric.embedded import DevelopmentLedgerWarning
+from aiofabric.embedded import DevelopmentLedgerWarning, Organisation
 from support.database import RunningCluster, running_cluster
+from support.embedded_network import running_ledger
 from support.journey import CARRIER, CONSIGNEE, SHIPPER
 from support.ledger_follower import LedgerFollower, Tables
-from support.world import World, projecting, world
+from support.memory_log import spki
+from support.world import World, new_database, projecting, settings_of, world
+from wayproof import ledger
 from wayproof.errors import ContractRefusal
+from wayproof.ledger import CONTRACT, ENTRY_POINT, USERS
 from wayproof.projected import KEYS, ProjectionError
+from wayproof.settings import Settings
+from wayproof.store.connection import connect
 from wayproof.store.ledger_view import checkpoint, rows, wait_until_height
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{DevelopmentLedgerWarning.__module__}.DevelopmentLedgerWarning")
 
 SEED = 4
-KILLS = 5
+KILLS = 4
 
 
 @pytest.fixture
@@ -174,6 +182,33 @@ async def test_it_goes_on_when_the_database_was_away(tmp_path: Path) -> None:
                 cluster.start()
                 await made.projected(SHIPPER)
             assert stored(made) == await replayed(made)
+
+
+async def test_it_goes_on_when_the_ledger_was_away(tmp_path: Path, postgres: RunningCluster) -> None:
+    organisations = [Organisation(SHIPPER, USERS)]
+    home = tmp_path / "ledger"
+    served = running_ledger(home, organisations=organisations, chaincodes={CONTRACT: ENTRY_POINT}, channel=CONTRACT)
+    async with served as running:
+        database = new_database(postgres)
+        settings = settings_of(SHIPPER, database, home=home, endpoint=running.address)
+        with connect(database, application="test") as connection:
+            async with projecting(settings):
+                assert await asyncio.to_thread(wait_until_height, connection, 1, 60.0)
+                await running.kill()
+                await running.start()
+                await _register_log(settings)
+                assert await asyncio.to_thread(wait_until_height, connection, 2, 60.0)
+            with connection.transaction():
+                assert [row["log_id"] for row in rows(connection, "log_record")] == ["a-log"]
+
+
+async def _register_log(settings: Settings) -> None:
+    key = base64.b64encode(spki(Ed25519PrivateKey.generate())).decode()
+    async with ledger.connect(settings.ledger, msp_id=SHIPPER, user="anchor") as (_, contract):
+        await contract.submit(
+            "register_log",
+            {"log_id": "a-log", "origin": "shipper.example/log", "checkpoint_key": key, "receipt_key": key},
+        )
 
 
 @asynccontextmanager

@@ -76,10 +76,16 @@ async def world(
 
     `members` have a database each, the shipper among them.
     """
-    databases = {msp_id: _database(postgres) for msp_id in members}
+    databases = {msp_id: new_database(postgres) for msp_id in members}
     with connect(databases[SHIPPER], application="test log") as connection:
         async with journey(directory, log=StoredLog("shipper-log", connection=connection)) as story:
-            yield World(story, {msp_id: _settings(story, msp_id, of_one) for msp_id, of_one in databases.items()})
+            yield World(
+                story,
+                {
+                    msp_id: settings_of(msp_id, of_one, home=story.home, endpoint=story.endpoint)
+                    for msp_id, of_one in databases.items()
+                },
+            )
 
 
 @asynccontextmanager
@@ -95,23 +101,25 @@ async def projecting(settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
     await task
 
 
-def _database(postgres: RunningCluster) -> DatabaseSettings:
+def new_database(postgres: RunningCluster) -> DatabaseSettings:
+    """Make a database with tables and nothing in them."""
     settings = DatabaseSettings(dsn=SecretStr(postgres.new_database()))
     with connect(settings, application="test") as connection:
         schema.apply(connection)
     return settings
 
 
-def _settings(story: Journey, msp_id: str, database: DatabaseSettings) -> Settings:
+def settings_of(msp_id: str, database: DatabaseSettings, *, home: Path, endpoint: str) -> Settings:
+    """Return the settings of an organisation on the embedded ledger in a folder."""
     return Settings(
         organisation=msp_id,
         database=database,
         ledger=LedgerSettings(
             kind="embedded",
-            endpoint=story.endpoint,
-            tls_ca=story.home / "tls" / "ca.pem",
+            endpoint=endpoint,
+            tls_ca=home / "tls" / "ca.pem",
             channel=CONTRACT,
             contract=CONTRACT,
-            users=story.home / "organisations" / msp_id / "users",
+            users=home / "organisations" / msp_id / "users",
         ),
     )

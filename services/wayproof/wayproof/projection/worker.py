@@ -40,9 +40,11 @@ async def run(settings: Settings, *, stop: asyncio.Event) -> None:
     """
     projecting = asyncio.create_task(_Projection(settings).run())
     stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait((projecting, stopped), return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    projecting.cancel()  # it is waiting for something: a transaction is never left half-way
+    try:
+        await asyncio.wait((projecting, stopped), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+        projecting.cancel()  # it is waiting for something: a transaction is never left half-way
     try:
         await projecting
     except asyncio.CancelledError:
