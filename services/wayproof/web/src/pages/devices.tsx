@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Copyable } from "../parts/copy";
+import { Icon } from "../parts/icon";
 import { Empty, Shown } from "../parts/state";
 import { Title } from "../parts/title";
 import { count } from "../quantity";
@@ -69,7 +70,14 @@ function Row({ device }: { device: Device }): JSX.Element {
         <strong>{device_id}</strong>
         <br />
         <span class="quiet">{model}</span>
-        {device.revoked && <span class="badge critical">Revoked</span>}
+        {device.revoked && (
+          <>
+            <br />
+            <span class="badge critical">
+              <Icon name="critical" /> Revoked
+            </span>
+          </>
+        )}
       </td>
       <td data-label="Organisation, log">
         {organisation}

@@ -11,7 +11,7 @@ import { count } from "../quantity";
 import type { Page, Status, Summary } from "../records";
 import { usePages } from "../resource";
 import { go, Link } from "../router";
-import { When } from "../time";
+import { brief, When } from "../time";
 import { place, plural } from "../words";
 
 const EVERY_MS = 4000;
@@ -144,6 +144,8 @@ function Row({ summary }: { summary: Summary }): JSX.Element {
           <dt>Due</dt>
           <dd>
             <When at_ms={summary.due_at_ms} />
+            <br />
+            <span class="quiet">{brief(summary.due_at_ms)}</span>
           </dd>
         </div>
         <div>

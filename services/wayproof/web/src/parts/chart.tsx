@@ -75,10 +75,10 @@ export function Chart({
 
   return (
     <div class="chart">
-      <div class="plot" ref={frame} role="img" aria-label={label} />
       <p class="readout quiet" aria-hidden="true">
         {readout || "Point at the chart to read a value; drag to zoom in, double click to zoom out."}
       </p>
+      <div class="plot" ref={frame} role="img" aria-label={label} />
     </div>
   );
 }

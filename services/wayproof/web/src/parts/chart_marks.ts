@@ -37,13 +37,13 @@ export function drawMarks(plot: uPlot, { limit, excursions, gaps, handovers }: M
     ctx.fillStyle = colours("fine");
     ctx.lineWidth = ratio;
     ctx.setLineDash([5 * ratio, 4 * ratio]);
-    ctx.textAlign = "right";
+    ctx.textAlign = "left";
     for (const [side, at, value] of [["high", high, limit.high], ["low", low, limit.low]] as const) {
       if (at === undefined || value === undefined) continue;
       line(ctx, [bbox.left, at], [bbox.left + bbox.width, at]);
       const text = `${side} limit ${decimal(value, limit.scale)} ${unit(limit.unit)}`;
       ctx.textBaseline = side === "high" ? "bottom" : "top";
-      ctx.fillText(text, bbox.left + bbox.width - 4 * ratio, at + (side === "high" ? -3 : 3) * ratio);
+      ctx.fillText(text, bbox.left + 4 * ratio, at + (side === "high" ? -3 : 3) * ratio);
     }
     ctx.setLineDash([]);
   }
@@ -51,19 +51,17 @@ export function drawMarks(plot: uPlot, { limit, excursions, gaps, handovers }: M
   for (const gap of gaps) {
     const [from, width] = span(gap.from_ms, gap.until_ms);
     hatch(ctx, { from, width, top: bbox.top, height: bbox.height, step: 7 * ratio, colour: colours("gap") });
-    label(ctx, `${gap.missing} missing`, { from, width, at: bbox.top + bbox.height - 5 * ratio, colour: colours("muted"), ratio });
+    label(ctx, `${gap.missing} missing`, { from, width, at: bbox.top + bbox.height - 5 * ratio, colour: colours("muted"), bbox });
   }
 
   for (const excursion of excursions) {
     const [from, width] = span(excursion.started_at_ms, excursion.ended_at_ms ?? plot.scales.x?.max ?? excursion.as_of_ms);
-    ctx.globalAlpha = excursion.standing ? 1 : 0.4;
     ctx.fillStyle = colours("excursion");
     ctx.fillRect(from, bbox.top, width, bbox.height);
     ctx.fillStyle = colours("critical");
     ctx.fillRect(from, bbox.top, width, 3 * ratio);
     const words = excursion.direction === "high" ? "▲ too high" : "▼ too low";
-    label(ctx, words, { from, width, at: bbox.top + 16 * ratio, colour: colours("critical"), ratio });
-    ctx.globalAlpha = 1;
+    label(ctx, words, { from, width, at: bbox.top + 16 * ratio, colour: colours("critical"), bbox });
   }
 
   ctx.strokeStyle = colours("muted");
@@ -98,15 +96,18 @@ function hatch(
   ctx.restore();
 }
 
-/** Written over its span, and left out where there is no room: the table below the chart has it too. */
+/** Written from the start of its span, or to its end where it would leave the plot; left out where it is too narrow. */
 function label(
   ctx: CanvasRenderingContext2D,
   text: string,
-  { from, width, at, colour, ratio }: { from: number; width: number; at: number; colour: string; ratio: number },
+  { from, width, at, colour, bbox }: { from: number; width: number; at: number; colour: string; bbox: uPlot.BBox },
 ): void {
-  if (ctx.measureText(text).width > Math.max(width, 70 * ratio)) return;
+  const ratio = devicePixelRatio || 1;
+  const needed = ctx.measureText(text).width + 6 * ratio;
+  if (needed > Math.max(width, 90 * ratio)) return;
+  const ends = from + needed > bbox.left + bbox.width;
   ctx.fillStyle = colour;
-  ctx.textAlign = "left";
+  ctx.textAlign = ends ? "right" : "left";
   ctx.textBaseline = "alphabetic";
-  ctx.fillText(text, from + 3 * ratio, at);
+  ctx.fillText(text, ends ? Math.min(from + width, bbox.left + bbox.width) - 3 * ratio : from + 3 * ratio, at);
 }

@@ -11,9 +11,13 @@ export function Custody({ custody, offer }: { custody: CustodyPeriod[]; offer: O
   const now_ms = useNow();
   return (
     <ol class="timeline">
-      {custody.map((period) => (
+      {custody.flatMap((period) => [
+        period.handover && (
+          <li key={`to ${period.since_at_ms}`}>
+            <Handover handover={period.handover} />
+          </li>
+        ),
         <li key={period.since_at_ms} class={period.until_at_ms ? "" : "present"}>
-          {period.handover && <Handover handover={period.handover} />}
           <h3>{period.custodian}</h3>
           <p>
             <At at_ms={period.since_at_ms} /> – {period.until_at_ms ? <At at_ms={period.until_at_ms} /> : "now"}{" "}
@@ -28,8 +32,8 @@ export function Custody({ custody, offer }: { custody: CustodyPeriod[]; offer: O
               "Unmonitored, as far as is known here"
             )}
           </p>
-        </li>
-      ))}
+        </li>,
+      ])}
       {offer && (
         <li class="pending">
           <h3>Offered to {offer.to}</h3>

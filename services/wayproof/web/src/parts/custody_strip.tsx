@@ -24,7 +24,12 @@ export function CustodyStrip({
     return { left: `${left}%`, width: `${share(until_ms ?? domain.until_ms) - left}%` };
   };
   return (
-    <div class="strip" style={{ paddingLeft: `${AXIS_PX}px`, paddingRight: `${RIGHT_PX}px` }} aria-hidden="true">
+    <div
+      class="strip"
+      style={{ gridTemplateColumns: `${AXIS_PX}px minmax(0, 1fr)`, paddingRight: `${RIGHT_PX}px` }}
+      aria-hidden="true"
+    >
+      <span class="strip-name">custody</span>
       <div class="strip-row">
         {custody.map((period, index) => (
           <span
@@ -39,6 +44,7 @@ export function CustodyStrip({
           </span>
         ))}
       </div>
+      <span class="strip-name" />
       <div class="strip-row marks">
         {custody.flatMap((period) => {
           const value = period.handover && condition(period.handover.latest, measurement);
@@ -52,12 +58,12 @@ export function CustodyStrip({
             : [];
         })}
       </div>
+      {doors.length > 0 && <span class="strip-name">doors</span>}
       {doors.length > 0 && (
-        <div class="strip-row doors">
+        <div class="strip-row">
           {doors.map(([from_ms, until_ms]) => (
             <span key={from_ms} class="strip-door" style={place(from_ms, until_ms)} title={`Door open ${exact(from_ms)}`} />
           ))}
-          <span class="strip-name">door open</span>
         </div>
       )}
     </div>

@@ -19,11 +19,18 @@ export function Excursions({
   if (excursions.length === 0) return <Empty>No excursion was recorded.</Empty>;
   return (
     <ul class="cards">
-      {excursions.map((excursion) => (
+      {[...excursions].sort(byUrgency).map((excursion) => (
         <One key={excursion.excursion_id} excursion={excursion} resolve={resolve} />
       ))}
     </ul>
   );
+}
+
+/** Going on, unresolved, resolved, superseded; the latest first. */
+function byUrgency(one: Excursion, two: Excursion): number {
+  const rank = ({ standing, resolution, ended_at_ms }: Excursion): number =>
+    !standing ? 3 : resolution ? 2 : ended_at_ms ? 1 : 0;
+  return rank(one) - rank(two) || two.started_at_ms - one.started_at_ms;
 }
 
 function One({

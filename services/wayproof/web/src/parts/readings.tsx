@@ -25,7 +25,7 @@ export function Readings({ shipment, trace }: { shipment: Shipment; trace: Trace
   if (!name) return <Nothing held_here={trace.held_here} />;
 
   const limit = shipment.limits.find((one) => measurement(one.name) === name);
-  const excursions = shipment.excursions.filter((one) => measurement(one.name) === name);
+  const excursions = shipment.excursions.filter((one) => one.standing && measurement(one.name) === name);
   const gaps = trace.gaps.filter((gap) =>
     series.some(({ device_id, stream }) => gap.device_id === device_id && gap.stream === stream),
   );
