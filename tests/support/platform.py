@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import csv
+import json
 import random
 import socket
 import time
@@ -38,6 +39,11 @@ class Platform:
     deployment: Deployment
     supervisor: Supervisor
     devices: Sequence[Path]
+
+    @property
+    def failpoints(self) -> Path:
+        """The folder in which a file arms the fail point of its name."""
+        return self.deployment.directory / "failpoints"
 
     def send_logs(self) -> list[Sent]:
         """Return the devices' own send logs; no other process may have their spools open."""
@@ -82,11 +88,19 @@ async def running_platform(directory: Path, *, resume: bool = False) -> AsyncIte
         deployment = provision.initialise(
             directory / "deployment", members=MEMBERS, first_port=free_ports(5), intervals_s=INTERVALS_S
         )
+        _watch_failpoints(deployment)
     async with services.running(deployment, say=lambda _: None, pages=False) as supervisor:
         folders = [directory / "devices" / f"device-{number}" for number in range(DEVICES)]
         if not resume:
             await _equip(deployment, folders)
         yield Platform(deployment, supervisor, folders)
+
+
+def _watch_failpoints(deployment: Deployment) -> None:
+    folder = deployment.directory / "failpoints"
+    folder.mkdir()
+    path = deployment.settings(SHIPPER)
+    path.write_text(f"failpoints = {json.dumps(str(folder))}\n{path.read_text()}")
 
 
 async def _equip(deployment: Deployment, folders: Sequence[Path]) -> None:

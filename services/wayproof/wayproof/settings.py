@@ -131,6 +131,8 @@ class Settings(BaseSettings):
     api: ApiSettings | None = None
     failpoint: str = ""
     """For tests of crash safety: `NAME:N` ends the process, as kill -9 does, when NAME is reached for the N-th time."""
+    failpoints: Path | None = None
+    """For the same tests: a folder in which a file named like a fail point arms it once, while the process runs."""
 
     @classmethod
     def settings_customise_sources(

@@ -26,6 +26,7 @@ def begin(options: argparse.Namespace, *, process: str) -> Settings:
     read = settings.load(options.settings)
     observability.configure(process=process, organisation=read.organisation)
     failpoint.arm(read.failpoint)
+    failpoint.watch(read.failpoints)
     return read
 
 
