@@ -15,10 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import LiteralString, cast
 
 import httpx
 import psycopg
@@ -72,7 +71,7 @@ def _load(dsn: str, options: argparse.Namespace) -> None:
     }
     begun = time.monotonic()
     with psycopg.connect(dsn, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
-        connection.execute(cast("LiteralString", LOADER.read_text("utf-8")), parameters)
+        connection.execute(LOADER.read_text("utf-8").encode(), parameters)
         connection.execute("VACUUM ANALYZE")
         row = connection.execute("SELECT pg_size_pretty(pg_database_size(current_database()))").fetchone()
     print(f"loaded in {time.monotonic() - begun:.0f} s, {row[0] if row else ''}")
@@ -139,12 +138,12 @@ def _measure(client: httpx.Client, options: argparse.Namespace) -> None:
 
 
 def _timed(client: httpx.Client, paths: Sequence[str]) -> list[float]:
-    return [_seconds(lambda path=path: client.get(path).raise_for_status()) for path in paths]
+    return [_seconds(client, path) for path in paths]
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def _seconds(client: httpx.Client, path: str) -> float:
     begun = time.perf_counter()
-    work()
+    client.get(path).raise_for_status()
     return time.perf_counter() - begun
 
 
@@ -165,7 +164,7 @@ def _explain(dsn: str) -> None:
         "end_sequences": [0],
     }
     with psycopg.connect(dsn) as connection:
-        statement = cast("LiteralString", f"EXPLAIN (ANALYZE, BUFFERS) {readings.QUERIES['interval_series']}")
+        statement = f"EXPLAIN (ANALYZE, BUFFERS) {readings.QUERIES['interval_series']}".encode()
         print("\nThe plan of the trace's series:")
         for (line,) in connection.execute(statement, interval):
             print(line)

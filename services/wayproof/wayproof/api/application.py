@@ -75,7 +75,7 @@ def build(settings: Settings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(Guard, port=settings.require_api().port)
-    _leave_out_validation_errors(app)
+    _describe_refusals(app)
     return app
 
 
@@ -83,8 +83,8 @@ def _connected(settings: Settings, user: str) -> AbstractAsyncContextManager[tup
     return ledger.connect(settings.ledger, msp_id=settings.organisation, user=user)
 
 
-def _leave_out_validation_errors(app: FastAPI) -> None:
-    """Describe malformed requests as they are answered: as problems, never with FastAPI's own 422."""
+def _describe_refusals(app: FastAPI) -> None:
+    """Describe refusals as they are answered: as problems, and never with FastAPI's own 422."""
     describe = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -94,6 +94,7 @@ def _leave_out_validation_errors(app: FastAPI) -> None:
                 operation["responses"].pop("422", None)
         for name in ("HTTPValidationError", "ValidationError"):
             document["components"]["schemas"].pop(name, None)
+        document["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way

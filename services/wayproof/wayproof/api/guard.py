@@ -13,6 +13,7 @@ MOST_JSON_BYTES = 1 << 20
 MOST_EVIDENCE_BYTES = 256 << 20
 EVIDENCE_PATH = "/api/v1/verifications"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+DRAINED_BYTES = 8 << 20
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 
 HEADERS = {
@@ -97,7 +98,12 @@ def _too_large(scope: Scope) -> Refusal:
 
 
 async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer without having read the body: the connection cannot go on."""
+    """Answer, and end the connection: what is still to come of the body, beyond a little, is not worth reading."""
+    left_bytes, is_complete = DRAINED_BYTES, False
+    while left_bytes > 0 and not is_complete:  # who is still sending would not see the answer
+        message = await receive()
+        left_bytes -= len(message.get("body", b""))
+        is_complete = not message.get("more_body", False)
     headers = {**HEADERS, "connection": "close"}
     response = problem_response(refusal.status, code=refusal.code, detail=str(refusal), headers=headers)
     await response(scope, receive, send)

@@ -1,24 +1,28 @@
 """The list of shipments: open ones by urgency, closed ones by their last change, a page at a time."""
 
-from collections.abc import Sequence
 from heapq import nsmallest
 
 from wayproof.api.problems import Refusal
-from wayproof.api.urgency import judge
+from wayproof.api.urgency import FINE, judge
 from wayproof.store.connection import Connection
-from wayproof.store.shipments import ClosedShipment, OpenShipment, closed_shipments, open_shipments
+from wayproof.store.shipments import (
+    ClosedShipment,
+    OpenPlace,
+    UnwatchedShipment,
+    closed_shipments,
+    unwatched_shipments,
+    watched_shipments,
+)
 
-OpenPlace = tuple[int, int, str]
-"""Urgency, due time and GSIN: where an open shipment stands, the most urgent first."""
+MOST_URGENT = OpenPlace(-1, 0, "")
+"""Before every open shipment."""
 
 NEWEST = ClosedShipment("~", 2**62)
 """Before every closed shipment."""
 
 
-def place_of(it: OpenShipment, *, organisation: str, now_ms: int) -> OpenPlace:
-    """Return where an open shipment stands in the list."""
-    if it.urgency is not None:
-        return it.urgency, it.due_at_ms, it.gsin
+def place_of(it: UnwatchedShipment, *, organisation: str, now_ms: int) -> OpenPlace:
+    """Return where an open shipment stands that no monitor has judged."""
     judged = judge(
         due_at_ms=it.due_at_ms,
         offer_to=it.offer_to,
@@ -26,7 +30,7 @@ def place_of(it: OpenShipment, *, organisation: str, now_ms: int) -> OpenPlace:
         organisation=organisation,
         now_ms=now_ms,
     )
-    return judged.urgency, it.due_at_ms, it.gsin
+    return OpenPlace(judged.urgency, it.due_at_ms, it.gsin)
 
 
 def page_of_gsins(
@@ -35,11 +39,13 @@ def page_of_gsins(
     """Return the GSINs of a page, and what the next page goes on after; with `all`, closed ones follow the open."""
     gsins: list[str] = []
     if status != "closed" and not (after or "").startswith("closed"):
-        places = [place_of(it, organisation=organisation, now_ms=now_ms) for it in open_shipments(connection)]
-        page = _after(places, open_place(after), limit=limit + 1)
+        last = open_place(after)
+        others = [place_of(it, organisation=organisation, now_ms=now_ms) for it in unwatched_shipments(connection)]
+        watched = watched_shipments(connection, after=last, limit=limit + 1)
+        page = nsmallest(limit + 1, [*watched, *[place for place in others if place > last]])
         if len(page) > limit:
-            return [gsin for _, _, gsin in page[:limit]], _open_cursor(page[limit - 1])
-        gsins = [gsin for _, _, gsin in page]
+            return [place.gsin for place in page[:limit]], _open_cursor(page[limit - 1])
+        gsins = [place.gsin for place in page]
         if status == "open":
             return gsins, None
         if len(gsins) == limit:
@@ -51,13 +57,15 @@ def page_of_gsins(
     return gsins, _closed_cursor(closed[left - 1]) if len(closed) > left else None
 
 
-def open_place(cursor: str | None) -> OpenPlace | None:
+def open_place(cursor: str | None) -> OpenPlace:
     """Read what `next` said of an open shipment. Raises Refusal."""
     if cursor is None:
-        return None
+        return MOST_URGENT
     match cursor.split(":"):
-        case ["open", urgency, due_at_ms, gsin] if urgency.isdecimal() and due_at_ms.isdecimal():
-            return int(urgency), int(due_at_ms), gsin
+        case ["open", urgency, due_at_ms, gsin] if f"{urgency}{due_at_ms}".isdecimal() and cursor.isascii():
+            place = OpenPlace(int(urgency or 0), int(due_at_ms or 0), gsin.replace("\0", ""))
+            if place.urgency <= FINE and place.due_at_ms <= NEWEST.changed_block:
+                return place
     raise _unreadable()
 
 
@@ -71,13 +79,8 @@ def closed_place(cursor: str | None) -> ClosedShipment:
     raise _unreadable()
 
 
-def _after(places: Sequence[OpenPlace], last: OpenPlace | None, *, limit: int) -> list[OpenPlace]:
-    return nsmallest(limit, (place for place in places if last is None or place > last))
-
-
 def _open_cursor(place: OpenPlace) -> str:
-    urgency, due_at_ms, gsin = place
-    return f"open:{urgency}:{due_at_ms}:{gsin}"
+    return f"open:{place.urgency}:{place.due_at_ms}:{place.gsin}"
 
 
 def _closed_cursor(place: ClosedShipment) -> str:

@@ -22,7 +22,7 @@ FOR_EVER = "public, max-age=31536000, immutable"
 TILE_WIDTH = 256
 
 _PATH = re.compile(
-    r"(?P<level>entries|[0-9]{1,2})/(?P<index>(?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/(?P<width>[0-9]{1,3}))?"
+    r"(?P<level>entries|[0-9]{1,2})/(?P<index>(?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/(?P<width>[1-9][0-9]{0,2}))?"
 )
 _OCTETS: dict[int | str, Any] = {200: {"content": {"application/octet-stream": {}}, "description": "The bytes."}}
 _TEXT: dict[int | str, Any] = {

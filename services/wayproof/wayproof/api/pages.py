@@ -10,7 +10,8 @@ from wayproof.api.problems import not_found, problem_response
 router = APIRouter(include_in_schema=False)
 
 STATIC = Path(__file__).parent / "static"
-NOT_PAGES = ("api/", "log/", "health/", "assets/")
+NOT_PAGES = ("api", "log", "health", "assets")
+"""First parts of paths that belong to others."""
 
 FOR_EVER = "public, max-age=31536000, immutable"
 """File names of assets carry a hash of their content."""
@@ -28,7 +29,7 @@ def get_asset(name: str) -> Response:
 @router.get("/{path:path}")
 def get_page(path: str) -> Response:
     """Return the one page, which shows what its address says."""
-    if path.startswith(NOT_PAGES):
+    if path.partition("/")[0] in NOT_PAGES:
         raise not_found(f"/{path[:100]}")
     index = STATIC / "index.html"
     if not index.is_file():

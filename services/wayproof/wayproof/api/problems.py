@@ -63,7 +63,6 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return what OpenAPI says of a request's refusals."""
     return {
         status: {
-            "model": Problem,
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }

@@ -15,16 +15,22 @@ QUERIES = queries.load("shipments")
 Record = Mapping[str, Any]
 
 
-class OpenShipment(NamedTuple):
-    """What decides an open shipment's place in the list. There can be many: a tuple."""
+class OpenPlace(NamedTuple):
+    """Where an open shipment stands in the list: urgency is 0 (critical) to 3 (fine), the most urgent first."""
+
+    urgency: int
+    due_at_ms: int
+    gsin: str
+
+
+class UnwatchedShipment(NamedTuple):
+    """What decides an open shipment's place where no monitor has judged it. There can be many: a tuple."""
 
     gsin: str
     due_at_ms: int
     offer_to: str | None
     excursions: list[Record] | None
     """All recorded verdicts; None where there is none."""
-    urgency: int | None
-    """What the monitor says, 0 critical to 3 fine; None where none has judged it."""
 
 
 class ClosedShipment(NamedTuple):
@@ -92,10 +98,17 @@ class LatestAnchor:
     tx_timestamp_ms: int | None = None
 
 
-def open_shipments(connection: Connection) -> list[OpenShipment]:
-    """Return what orders all open shipments, in no order."""
+def watched_shipments(connection: Connection, *, after: OpenPlace, limit: int) -> list[OpenPlace]:
+    """Return the places after one of open shipments that the monitor has judged, the most urgent first."""
     with store_errors(), connection.cursor(row_factory=tuple_row, binary=True) as cursor:
-        return list(map(OpenShipment._make, cursor.execute(QUERIES["open_shipments"])))
+        rows = cursor.execute(QUERIES["watched_shipments"], {**after._asdict(), "limit": limit})
+        return list(map(OpenPlace._make, rows))
+
+
+def unwatched_shipments(connection: Connection) -> list[UnwatchedShipment]:
+    """Return all open shipments that no monitor has judged, in no order."""
+    with store_errors(), connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+        return list(map(UnwatchedShipment._make, cursor.execute(QUERIES["unwatched_shipments"])))
 
 
 def closed_shipments(connection: Connection, *, after: ClosedShipment, limit: int) -> list[ClosedShipment]:

@@ -1,9 +1,16 @@
--- name: open_shipments
--- What decides the order of all open shipments; the monitor's view where there is one.
-SELECT
-    gsin, due_at_ms, head #>> '{offer,to}' AS offer_to, nullif(head -> 'excursions', '[]') AS excursions, urgency
-FROM shipment LEFT JOIN watch USING (gsin)
-WHERE status = 'open'
+-- name: watched_shipments
+-- A page of the open shipments that the monitor has judged, the most urgent first.
+SELECT urgency, due_at_ms, gsin
+FROM shipment JOIN watch USING (gsin)
+WHERE status = 'open' AND (urgency, due_at_ms, gsin) > (%(urgency)s, %(due_at_ms)s, %(gsin)s)
+ORDER BY urgency, due_at_ms, gsin
+LIMIT %(limit)s
+
+-- name: unwatched_shipments
+-- What the ledger says of how urgent those open shipments are that no monitor has judged.
+SELECT gsin, due_at_ms, head #>> '{offer,to}' AS offer_to, nullif(head -> 'excursions', '[]') AS excursions
+FROM shipment
+WHERE status = 'open' AND NOT EXISTS (SELECT FROM watch WHERE watch.gsin = shipment.gsin)
 
 -- name: closed_shipments
 -- A page of closed shipments, those that changed last first.
