@@ -10,7 +10,7 @@ WEB := services/wayproof/web
 PAGES := services/wayproof/wayproof/api/static/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo web browser test lint format lock clean bench-ledger bench-verify bench-telemetry kills
+.PHONY: help demo web browser test lint format lock clean bench-ledger bench-verify bench-telemetry bench-trace kills
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ bench-telemetry: .venv/.ready ## What decoding and verifying one message costs
 
 kills: .venv/.ready ## Kill the platform's processes under load, 200 times, and audit what is left (KILLS_ARGUMENTS=--help)
 	@PYTHONPATH=tests $(BIN)/python tests/faults/platform_kills.py --directory .build/kills $(KILLS_ARGUMENTS)
+
+bench-trace: .venv/.ready ## One shipment's trace among 10,000, over HTTP, with its plan
+	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/shipment_trace.py $(BENCH_ARGUMENTS)
 
 format: .venv/.ready ## Let ruff write the layout
 	@$(BIN)/ruff format .
