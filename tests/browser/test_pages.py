@@ -106,7 +106,7 @@ def test_from_the_list_to_a_shipment_its_evidence_and_the_report(opened: Opened)
 
     with page.expect_download() as started:
         page.get_by_role("link", name="Download the evidence").click()
-    assert started.value.suggested_filename == f"{records.WARM}.evidence.jsonl"
+    assert started.value.suggested_filename == f"{records.WARM}.evidence"
     assert started.value.path().read_bytes() == EVIDENCE
 
     page.get_by_role("button", name="Show the verifier's report").click()
@@ -115,7 +115,7 @@ def test_from_the_list_to_a_shipment_its_evidence_and_the_report(opened: Opened)
     expect(report).to_contain_text("6 of 6 checks passed, as of block 1283")
     expect(report).to_contain_text("This is our own word.")
     expect(report).to_contain_text("proves nothing between organisations")
-    expect(report).to_contain_text(f"wayproof-verify --trust-root trust-root.json {records.WARM}.evidence.jsonl")
+    expect(report).to_contain_text(f"wayproof-verify --trust-root trust-root.json {records.WARM}.evidence")
 
 
 def test_a_keyboard_alone_reaches_a_shipment_and_its_report(opened: Opened) -> None:
@@ -252,6 +252,8 @@ def test_where_readings_are_elsewhere_the_page_says_with_whom_and_what_is_left(o
     expect(page.get_by_text("Readings are with the organisation that keeps the log")).to_be_visible()
     expect(page.get_by_text("The readings of this device are with ShipperMSP").first).to_be_visible()
     expect(page.get_by_text("No position is held here")).to_be_visible()
+    expect(page.get_by_text("The evidence file needs the messages: get it from ShipperMSP.")).to_be_visible()
+    expect(page.get_by_role("link", name="Download the evidence")).to_have_count(0)
     expect(page.locator(".handover")).to_contain_text("4.6 °C")
 
 
@@ -313,3 +315,15 @@ def test_the_chart_is_there_as_a_table_too(opened: Opened) -> None:
     rows = page.locator("details tbody tr")
     expect(rows).to_have_count(100)
     expect(rows.first).to_contain_text("above")
+
+
+def test_single_readings_are_shown_exactly_with_what_proves_them(opened: Opened) -> None:
+    page = opened(PAGES["warm"], size=PHONE)
+    page.get_by_text("Single readings, each with its message, leaf and anchor").click()
+    rows = page.locator("details .stacked tbody tr")
+    expect(rows).to_have_count(3)
+    expect(rows.nth(0)).to_contain_text("−18.50 °C")  # noqa: RUF001 - a minus sign
+    expect(rows.nth(0)).to_contain_text("not sealed yet")
+    expect(rows.nth(1)).to_contain_text("not anchored yet")
+    expect(rows.nth(2)).to_contain_text("12, block 1,282")
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE[0]

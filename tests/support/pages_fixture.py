@@ -71,6 +71,7 @@ class World:
         verdict = "failed" if gsin == records.ATTACKED else "verified"
         made: dict[str, Callable[[], Any]] = {
             "": lambda: records.shipment(gsin, now_ms),
+            "readings": lambda: records.single_readings(now_ms),
             "trace": lambda: records.trace(gsin, now_ms),
             "verification": lambda: records.verification(gsin=gsin, verdict=verdict),
         }

@@ -249,6 +249,29 @@ def trace(gsin: str, now_ms: int) -> Record:
     }
 
 
+def single_readings(now_ms: int) -> Record:
+    def reading(number: int, **more: Any) -> Record:  # noqa: ANN401 - whatever differs
+        return {
+            "device_id": "reefer-7",
+            "stream": "conditions",
+            "name": "temperature",
+            "observed_at_ms": now_ms - number * MINUTE_MS,
+            "value": -1850 - number,
+            "scale": 2,
+            "unit": "CEL",
+            "message": {
+                "boot": 1,
+                "sequence": 240 - number,
+                "hash": hexadecimal(f"{number}"),
+                "received_at_ms": now_ms,
+            },
+        } | more
+
+    leaf = {"log_id": "shipper-log", "epoch": 1, "index": 18_199}
+    anchor = {"counter": 12, "size": 18_200, "at_ms": now_ms, "block_number": 1282, "tx_id": hexadecimal("anchor 12")}
+    return {"items": [reading(0), reading(1, leaf=leaf), reading(2, leaf=leaf, anchor=anchor)]}
+
+
 def devices(now_ms: int) -> Record:
     def device(device_id: str, **more: Any) -> Record:  # noqa: ANN401 - whatever differs
         return {
@@ -256,9 +279,19 @@ def devices(now_ms: int) -> Record:
             "organisation": SHIPPER,
             "model": "Cold box tracker 3",
             "home_log": "shipper-log",
-            "keys": [{"key_id": hexadecimal(device_id), "algorithm": "ES256"}],
+            "status": "active",
+            "revoked": False,
+            "held_here": True,
+            "registered_at_ms": now_ms - 90 * HOUR_MS,
+            "keys": [{"key_id": hexadecimal(device_id), "algorithm": "ES256", "registered_at_ms": 0, "current": True}],
             "streams": [
-                {"stream": "conditions", "boot": 2, "sequence": 412, "messages": 400, "last_received_at_ms": now_ms}
+                {
+                    "stream": "conditions",
+                    "boot": 2,
+                    "sequence": 412,
+                    "hash": hexadecimal("last"),
+                    "last_received_at_ms": now_ms,
+                }
             ],
             "attached": [{"gsin": WARM, "stream": "conditions"}],
             "last_received_at_ms": now_ms - MINUTE_MS,
@@ -277,7 +310,7 @@ def devices(now_ms: int) -> Record:
 def rejections(now_ms: int) -> Record:
     def rejection(number: int, code: str, detail: str, **more: Any) -> Record:  # noqa: ANN401 - whatever differs
         return {
-            "rejection_id": number,
+            "rejection_id": f"log:{number}",
             "code": code,
             "detail": detail,
             "topic": "wayproof/v1/reefer-7/conditions",

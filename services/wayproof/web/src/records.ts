@@ -151,7 +151,7 @@ export interface Attachment {
   last_observed_at_ms?: number;
   gaps: [boot: number, first: number, last: number][];
   equivocations: [boot: number, sequence: number][];
-  retrospective: number | boolean;
+  retrospective: number;
 }
 
 export interface Anchor {
@@ -190,9 +190,9 @@ export interface Unit {
 }
 
 export interface Amendment {
-  version?: number;
-  organisation?: string;
-  at_ms?: number;
+  version: number;
+  organisation: string;
+  at_ms: number;
   remark: string;
   due_at_ms?: number;
   late?: Position[];
@@ -240,31 +240,42 @@ export interface Trace {
   doors: [from_ms: number, until_ms: number][];
 }
 
+/** One reading, a number or a text, with its message's place, its leaf once sealed, and the first anchor above that. */
+export interface SingleReading {
+  device_id: string;
+  stream: string;
+  name: string;
+  observed_at_ms: number;
+  value?: number;
+  scale?: number;
+  unit?: string;
+  text?: string;
+  message: { boot: number; sequence: number; hash: string; received_at_ms: number };
+  leaf?: { log_id: string; epoch: number; index: number };
+  anchor?: { counter: number; size: number; at_ms: number; block_number: number; tx_id: string };
+}
+
 export interface Device {
   device_id: string;
   organisation: string;
   model: string;
   home_log: string;
-  revoked?: boolean;
+  status: string;
+  revoked: boolean;
   registered_at_ms?: number;
-  keys: { key_id: string; algorithm: string; current?: boolean; registered_at_ms?: number; ended_at_ms?: number }[];
-  streams: {
-    stream: string;
-    boot?: number;
-    sequence?: number;
-    messages?: number;
-    last_received_at_ms?: number;
-    last_observed_at_ms?: number;
-  }[];
+  held_here: boolean;
+  keys: { key_id?: string; algorithm: string; registered_at_ms: number; current: boolean }[];
+  streams: { stream: string; boot: number; sequence: number; hash: string; last_received_at_ms: number }[];
   attached: { gsin: string; stream: string }[];
   last_received_at_ms?: number;
 }
 
 export interface Rejection {
-  rejection_id: number;
+  rejection_id: string;
   code: string;
   detail: string;
   topic: string;
+  device_id?: string;
   payload_hash: string;
   payload_size: number;
   first_received_at_ms: number;

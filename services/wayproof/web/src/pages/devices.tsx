@@ -63,7 +63,7 @@ function List({ devices }: { devices: Device[] }): JSX.Element {
 }
 
 function Row({ device }: { device: Device }): JSX.Element {
-  const { device_id, model, organisation, home_log, keys = [], streams = [], attached = [], last_received_at_ms } = device;
+  const { device_id, model, organisation, home_log, keys, streams, attached, last_received_at_ms } = device;
   return (
     <tr>
       <td data-label="Device">
@@ -87,12 +87,11 @@ function Row({ device }: { device: Device }): JSX.Element {
       <td data-label="Streams">
         {streams.length === 0 ? <span class="quiet">none heard here</span> : (
           <ul class="plain">
-            {streams.map(({ stream, boot, sequence, messages }) => (
+            {streams.map(({ stream, boot, sequence }) => (
               <li key={stream}>
-                {stream || "unsigned"}
+                {stream || "unsigned"}{" "}
                 <span class="quiet">
-                  {messages !== undefined && ` · ${count(messages)} messages`}
-                  {boot !== undefined && sequence !== undefined && ` · boot ${boot}, sequence ${sequence}`}
+                  boot {boot}, sequence {count(sequence)}
                 </span>
               </li>
             ))}
@@ -114,10 +113,10 @@ function Row({ device }: { device: Device }): JSX.Element {
       <td data-label="Key">
         {keys.length === 0 ? "unsigned" : (
           <ul class="plain">
-            {keys.map(({ key_id, algorithm, ended_at_ms }) => (
+            {keys.map(({ key_id = "", algorithm, current }) => (
               <li key={key_id}>
-                {algorithm} <Copyable text={key_id} what="key id" />
-                {ended_at_ms !== undefined && <span class="quiet"> ended</span>}
+                {key_id ? algorithm : "unsigned"} {key_id && <Copyable text={key_id} what="key id" />}
+                {!current && <span class="quiet"> ended</span>}
               </li>
             ))}
           </ul>

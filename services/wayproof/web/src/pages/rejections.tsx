@@ -57,7 +57,7 @@ function List({ rejections }: { rejections: Rejection[] }): JSX.Element {
       </thead>
       <tbody>
         {rejections.map((rejection) => (
-          <tr key={`${rejection.code} ${rejection.topic} ${rejection.payload_hash}`}>
+          <tr key={rejection.rejection_id}>
             <td data-label="Code and detail">
               <code>{rejection.code}</code>
               <br />

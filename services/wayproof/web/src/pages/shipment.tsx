@@ -14,6 +14,7 @@ import { range } from "../parts/limits_bar";
 import { ProofState } from "../parts/proof";
 import { Readings } from "../parts/readings";
 import { Route } from "../parts/route";
+import { SingleReadings } from "../parts/single_readings";
 import { Shown } from "../parts/state";
 import { Title } from "../parts/title";
 import type { Organisation, Shipment, Trace } from "../records";
@@ -67,7 +68,7 @@ function Everything({
     <>
       <Head shipment={shipment} />
       <div class="buttons">
-        <EvidenceButtons gsin={shipment.gsin} />
+        <EvidenceButtons shipment={shipment} />
         <ActionButtons shipment={shipment} us={us} begin={begin} />
       </div>
       <p class={said ? "note fine" : "hidden"} role="status">
@@ -76,7 +77,12 @@ function Everything({
       <div class="sections">
         <Section title="Readings" wide>
           <Shown resource={trace} what="readings">
-            {(value) => <Readings shipment={shipment} trace={value} />}
+            {(value) => (
+              <>
+                <Readings shipment={shipment} trace={value} />
+                {value.held_here && <SingleReadings gsin={shipment.gsin} />}
+              </>
+            )}
           </Shown>
         </Section>
         <Section title="Custody">
@@ -169,11 +175,11 @@ function Section({ title, wide = false, children }: { title: string; wide?: bool
 function Amendments({ shipment }: { shipment: Shipment }): JSX.Element {
   return (
     <ul class="cards">
-      {shipment.amendments.map(({ version, organisation, at_ms, remark, due_at_ms, late }, index) => (
-        <li key={version ?? index} class="card">
+      {shipment.amendments.map(({ version, organisation, at_ms, remark, due_at_ms, late }) => (
+        <li key={version} class="card">
           <p>{remark}</p>
           <p class="quiet">
-            {organisation} {at_ms !== undefined && <At at_ms={at_ms} />}
+            {organisation} <At at_ms={at_ms} />
             {due_at_ms !== undefined && (
               <>
                 {" "}

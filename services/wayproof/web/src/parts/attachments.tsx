@@ -75,12 +75,11 @@ function One({ attachment }: { attachment: Attachment }): JSX.Element {
             <dd>{place(end)}</dd>
           </div>
         )}
-        {Number(attachment.retrospective) > 0 && (
+        {attachment.retrospective > 0 && (
           <div class="wide">
             <dt>Retrospective</dt>
             <dd>
-              {typeof attachment.retrospective === "number" ? `${plural(attachment.retrospective, "message")}: ` : ""}logged
-              before the device was attached
+              {plural(attachment.retrospective, "message")}: logged before the device was attached
             </dd>
           </div>
         )}

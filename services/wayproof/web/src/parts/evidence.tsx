@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { evidenceAddress, get, path, Problem } from "../api";
-import type { Verification } from "../records";
+import type { Shipment, Verification } from "../records";
 import { Dialog } from "./dialog";
 import { Icon } from "./icon";
 import { ReportShown } from "./report";
@@ -12,10 +12,12 @@ import { ProblemNote } from "./state";
 type State = { step: "closed" | "working" } | { step: "done"; verification: Verification } | { step: "refused"; problem: Problem };
 
 export function evidenceFile(gsin: string): string {
-  return `${gsin}.evidence.jsonl`;
+  return `${gsin}.evidence`;
 }
 
-export function EvidenceButtons({ gsin }: { gsin: string }): JSX.Element {
+/** Where messages are kept elsewhere there is no file to make here: it is said with whom. */
+export function EvidenceButtons({ shipment: { gsin, attachments } }: { shipment: Shipment }): JSX.Element {
+  const keepers = [...new Set(attachments.filter(({ held_here }) => !held_here).map(({ organisation }) => organisation))];
   const [state, setState] = useState<State>({ step: "closed" });
   const verify = async (): Promise<void> => {
     setState({ step: "working" });
@@ -29,12 +31,20 @@ export function EvidenceButtons({ gsin }: { gsin: string }): JSX.Element {
   };
   return (
     <>
-      <a class="button primary" href={evidenceAddress(gsin)} download={evidenceFile(gsin)}>
-        <Icon name="download" /> Download the evidence
-      </a>
-      <button type="button" onClick={() => void verify()}>
-        <Icon name="shield" /> Show the verifier's report
-      </button>
+      {keepers.length === 0 ? (
+        <a class="button primary" href={evidenceAddress(gsin)} download={evidenceFile(gsin)}>
+          <Icon name="download" /> Download the evidence
+        </a>
+      ) : (
+        <p class="elsewhere quiet">
+          <Icon name="attention" /> The evidence file needs the messages: get it from {keepers.join(", ")}.
+        </p>
+      )}
+      {keepers.length === 0 && (
+        <button type="button" onClick={() => void verify()}>
+          <Icon name="shield" /> Show the verifier's report
+        </button>
+      )}
       {state.step !== "closed" && (
         <Dialog title="The verifier's report" wide close={() => setState({ step: "closed" })}>
           {state.step === "working" && (
