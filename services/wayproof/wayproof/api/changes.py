@@ -1,20 +1,29 @@
 """Changes of shipments: requests that become transactions, signed with this organisation's key."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from pydantic import Field
 
 from wayproof.api.attachments import held_streams, intervals_of
+from wayproof.api.bodies import (
+    AmendmentBody,
+    ConditionBody,
+    DetachmentBody,
+    OfferBody,
+    RemarkBody,
+    ResolutionBody,
+    ShipmentBody,
+    StreamBody,
+)
 from wayproof.api.conditions import Known, anchor_reference, condition, detachment, last_held
 from wayproof.api.models import Shipment, Summary
 from wayproof.api.problems import Refusal, not_found, refusals
 from wayproof.api.resources import Gsin, Held, Resources, now_ms
 from wayproof.api.shipment import describe_shipment, known_shipment
-from wayproof.api.submission import PENDING, Body, Committed, Pending, submit
+from wayproof.api.submission import PENDING, Committed, Pending, submit
 from wayproof.api.summary import glns_of, summary
 from wayproof.store.connection import Connection, snapshot
 from wayproof.store.devices import describe_device
@@ -30,129 +39,6 @@ CREATED: dict[str, Any] = {
     "response_model_exclude_none": True,
     "responses": {**PENDING, **refusals(400, 403, 404, 409, 413, 415, 503, 504)},
 }
-Remark = Annotated[str, Field(max_length=2000)]
-
-
-class PartyBody(Body):
-    """An organisation in its role."""
-
-    role: str
-    msp_id: str
-    party_gln: str
-
-
-class LaneBody(Body):
-    """Origin, destination and mode."""
-
-    origin_gln: str
-    destination_gln: str
-    mode: str
-
-
-class LimitBody(Body):
-    """The agreed range of a measurement, integers · 10^-scale; at least one side."""
-
-    name: str
-    unit: str
-    scale: int
-    low: int | None = None
-    high: int | None = None
-
-
-class ContentBody(Body):
-    """A trade item and its lot."""
-
-    gtin: str
-    lot: str
-
-
-class UnitBody(Body):
-    """A logistic unit."""
-
-    sscc: str
-    contents: list[ContentBody]
-    assets: list[str]
-
-
-class ShipmentBody(Body):
-    """A shipment to create; we are its consignor."""
-
-    gsin: str
-    parties: list[PartyBody]
-    lane: LaneBody
-    due_at_ms: int
-    limits: list[LimitBody]
-    units: list[UnitBody]
-
-
-class PositionBody(Body):
-    """A message of a stream, as read from the device."""
-
-    device_id: str
-    stream: str
-    boot: int
-    sequence: int
-    hash: str
-
-
-class LatestBody(Body):
-    """A reading, as read from the device."""
-
-    device_id: str
-    stream: str
-    name: str
-    value: int
-    scale: int
-    unit: str
-    observed_at_ms: int
-
-
-class StreamBody(Body):
-    """A stream of a device."""
-
-    device_id: str
-    stream: str
-
-
-class DetachmentBody(StreamBody):
-    """A stream to detach; `position` where its messages are kept elsewhere, or to name an earlier one."""
-
-    position: PositionBody | None = None
-
-
-class ConditionBody(Body):
-    """The condition of the goods; positions and readings where another organisation keeps the messages."""
-
-    remark: Remark
-    positions: list[PositionBody] | None = None
-    latest: list[LatestBody] | None = None
-
-
-class OfferBody(ConditionBody):
-    """An offer of custody."""
-
-    to: str
-
-
-class RemarkBody(Body):
-    """A remark."""
-
-    remark: Remark
-
-
-class ResolutionBody(RemarkBody):
-    """What an excursion meant; without an end, the recorded one, or now."""
-
-    resolution: Literal["product_released", "product_rejected", "false_alarm"]
-    ended_at_ms: int | None = None
-
-
-class AmendmentBody(RemarkBody):
-    """An addition: another due time before close, late messages after it."""
-
-    due_at_ms: int | None = None
-    late: list[PositionBody] | None = None
-
 
 OfferVersion = Annotated[int, Path(ge=1, le=999_999)]
 ExcursionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
