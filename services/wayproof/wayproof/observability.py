@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -34,8 +35,8 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def configure(*, process: str, organisation: str = "", level: int = logging.INFO) -> None:
-    """Send this process's log to standard error. Called once, by the command line."""
-    handler = logging.StreamHandler(sys.stderr)
+def configure(*, process: str, organisation: str = "", level: int = logging.INFO, file: Path | None = None) -> None:
+    """Send this process's log to standard error, or to a file. Called once, by the command line."""
+    handler = logging.StreamHandler(sys.stderr) if file is None else logging.FileHandler(file, encoding="utf-8")
     handler.setFormatter(JsonFormatter(process=process, organisation=organisation))
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from wayproof import settings
+from wayproof import observability, settings
 from wayproof.database.programs import program
 from wayproof.demo import summary
 from wayproof.demo.office import Office
@@ -43,8 +44,8 @@ PORTS_FROM, PORTS_UNTIL = 18_080, 30_000
 
 TAMPERED_ROW = (
     "UPDATE reading SET value = {sign} 30 WHERE (stream_id, observed_at_ms, ingest_id, ordinal) = (SELECT stream_id, "
-    "observed_at_ms, ingest_id, ordinal FROM reading JOIN log_leaf USING (ingest_id) WHERE value IS NOT NULL "
-    "ORDER BY leaf_index DESC, ordinal LIMIT 1)"
+    "observed_at_ms, ingest_id, ordinal FROM reading JOIN log_leaf USING (ingest_id) JOIN quantity USING (quantity_id) "
+    "WHERE name = 'temperature' ORDER BY leaf_index DESC, ordinal LIMIT 1)"
 )
 """What somebody with the database's password might do to the last sealed reading, and undo."""
 
@@ -62,6 +63,7 @@ async def run(wish: Wish, *, say: Say) -> int:
     """Run the story in a folder of its own; return 0 if everything ended as it must, 1 otherwise."""
     began = time.monotonic()
     _prepare(wish.directory)
+    observability.configure(process="demo", file=wish.directory / "demo.log")
     say("Real flights and weather of 2013 drive simulated loggers; the cargo's temperature is a thermal model.")
     say(f"{services.STAND_INS}\n")
     deployment = provision.initialise(wish.directory / "deployment", first_port=_free_ports(), intervals_s=INTERVALS_S)
@@ -227,7 +229,11 @@ async def _stay(deployment: Deployment, *, say: Say) -> None:
     say("\nThe pages stay up until Ctrl-C:")
     for member in deployment.members:
         say(f"  {member.name:10} http://127.0.0.1:{deployment.api_port(member.msp_id)}")
-    await asyncio.Event().wait()
+    stopped = asyncio.Event()
+    for interruption in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(interruption, stopped.set)
+    await stopped.wait()
+    say("Ending …")
 
 
 @asynccontextmanager
