@@ -35,10 +35,8 @@ export function CustodyStrip({
           <span
             key={period.since_at_ms}
             class={`strip-span tone-${index % 3}`}
-            style={place(period.since_at_ms, period.until_at_ms)}
-            title={`${period.custodian}: ${exact(period.since_at_ms)} – ${
-              period.until_at_ms ? exact(period.until_at_ms) : "now"
-            }`}
+            style={place(began(period), ended(period))}
+            title={`${period.custodian}: ${exact(began(period))} – ${period.until_at_ms ? exact(ended(period) ?? period.until_at_ms) : "now"}`}
           >
             {period.custodian}
           </span>
@@ -48,7 +46,7 @@ export function CustodyStrip({
       <div class="strip-row marks">
         {custody.flatMap((period) => {
           const value = period.handover && condition(period.handover.latest, measurement);
-          const at = share(period.since_at_ms);
+          const at = share(began(period));
           return value && at > 0 && at < 100
             ? [
                 <span key={period.since_at_ms} class="strip-mark" style={{ left: `${at}%` }}>
@@ -68,6 +66,15 @@ export function CustodyStrip({
       )}
     </div>
   );
+}
+
+/** When custody began, by the clock of the devices where they tell it: that is the chart's clock, not the ledger's. */
+export function began(period: CustodyPeriod): number {
+  return period.observed_from_ms ?? period.since_at_ms;
+}
+
+function ended(period: CustodyPeriod): number | undefined {
+  return period.until_at_ms && (period.observed_until_ms ?? period.until_at_ms);
 }
 
 /** The worst of what several devices said: the highest. */

@@ -7,7 +7,7 @@ import type { Limit, Series, Shipment, Trace } from "../records";
 import { brief, exact } from "../time";
 import { plain, plural } from "../words";
 import { Chart, type Domain } from "./chart";
-import { CustodyStrip } from "./custody_strip";
+import { began, CustodyStrip } from "./custody_strip";
 import { range } from "./limits_bar";
 import { Empty } from "./state";
 
@@ -49,7 +49,7 @@ export function Readings({ shipment, trace }: { shipment: Shipment; trace: Trace
         limit={limit}
         excursions={excursions}
         gaps={gaps}
-        handovers={shipment.custody.slice(1).map(({ since_at_ms }) => since_at_ms)}
+        handovers={shipment.custody.slice(1).map(began)}
         domain={domain}
         label={`Chart of ${name}. ${words}`}
         onDomain={setSeen}
@@ -167,7 +167,7 @@ function everything({ custody, excursions }: Shipment, series: Series[]): Domain
   const instants = series.flatMap(({ points }) => [points[0]?.[0], points.at(-1)?.[0]]);
   const all = [
     ...instants,
-    ...custody.flatMap(({ since_at_ms, until_at_ms }) => [since_at_ms, until_at_ms]),
+    ...custody.map(began),
     ...excursions.map(({ ended_at_ms }) => ended_at_ms),
   ].filter((at_ms) => at_ms !== undefined);
   const from_ms = Math.min(...all);
