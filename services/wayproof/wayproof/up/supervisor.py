@@ -62,17 +62,19 @@ class Service:
 @dataclass(slots=True)
 class _Running:
     service: Service
+    group: int
     process: asyncio.subprocess.Process | None = None
     keeper: asyncio.Task[None] | None = None
     starts: int = 0
 
 
 class Supervisor:
-    """A set of services, started in the order in which they are added and stopped in the opposite one."""
+    """A set of services: those started together are stopped together, the last ones first."""
 
     def __init__(self, *, logs: Path) -> None:
         self._logs = logs
         self._running: dict[str, _Running] = {}
+        self._groups = 0
 
     async def __aenter__(self) -> Self:
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -83,6 +85,7 @@ class Supervisor:
 
     async def start(self, *services: Service) -> None:
         """Start services together and return when all are ready. Raises ServiceError."""
+        self._groups += 1
         await asyncio.gather(*[self._start(service) for service in services])
 
     async def run_once(self, name: str, command: Sequence[str]) -> None:
@@ -113,13 +116,9 @@ class Supervisor:
 
     async def stop(self, *names: str) -> None:
         """Stop services, all of them when none is named, last started first."""
-        for name in reversed(names or tuple(self._running)):
-            running = self._running.pop(name)
-            if running.keeper is not None:
-                running.keeper.cancel()
-                with suppress(asyncio.CancelledError):
-                    await running.keeper
-            await self._end(running)
+        stopped = [self._running.pop(name) for name in names or tuple(self._running)]
+        for group in sorted({running.group for running in stopped}, reverse=True):
+            await asyncio.gather(*[self._end(running) for running in stopped if running.group == group])
 
     async def _start(self, service: Service) -> None:
         if service.port is not None and _is_listening(service.port):
@@ -127,7 +126,7 @@ class Supervisor:
                 f"{service.name}: port {service.port} is in use; stop what listens there, or choose another",
                 code="port_in_use",
             )
-        running = self._running[service.name] = _Running(service)
+        running = self._running[service.name] = _Running(service, self._groups)
         await self._launch(running)
         running.keeper = asyncio.create_task(self._keep(running), name=f"keep {service.name}")
         await self.wait_until_ready(service.name)
@@ -166,6 +165,10 @@ class Supervisor:
                 logger.warning("not started", extra={"service": running.service.name, "reason": str(error)})
 
     async def _end(self, running: _Running) -> None:
+        if running.keeper is not None:
+            running.keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await running.keeper
         process = running.process
         if process is None or process.returncode is not None:
             return
