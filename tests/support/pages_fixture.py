@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from support import pages_records as records
+from support import pages_shipment as shipments
 
 STATIC = Path(__file__).parents[2] / "services/wayproof/wayproof/api/static"
 CONTENT_SECURITY_POLICY = (
@@ -70,9 +71,9 @@ class World:
             return problem(404, "not_found", "No shipment has this GSIN, or this organisation is no party to it.")
         verdict = "failed" if gsin == records.ATTACKED else "verified"
         made: dict[str, Callable[[], Any]] = {
-            "": lambda: records.shipment(gsin, now_ms),
-            "readings": lambda: records.single_readings(now_ms),
-            "trace": lambda: records.trace(gsin, now_ms),
+            "": lambda: shipments.shipment(gsin, now_ms),
+            "readings": lambda: shipments.single_readings(now_ms),
+            "trace": lambda: shipments.trace(gsin, now_ms),
             "verification": lambda: records.verification(gsin=gsin, verdict=verdict),
         }
         return 200, made[part]()
