@@ -34,6 +34,8 @@ async def check_ledger(
     """
     stored.shadow_projection(shadow)
     reached = checkpoint(connection)
+    if reached is None and any(True for _ in rows(connection, "ledger_config_block")):  # the genesis block is one
+        findings.add(Mismatch("ledger_checkpoint", "", "", "no row", "how far the rows that are there have come"))
     computed = await _project(
         network, shadow, findings, height=reached.height if reached else 0, fold=(contract, organisation), tick=tick
     )

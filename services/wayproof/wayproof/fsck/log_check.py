@@ -85,7 +85,7 @@ class _EpochCheck:
         self._anchors = iter(stored.anchors(connection, log_id=log_id, epoch=epoch.epoch))
         self._next = next(self._anchors, None)
         self._wrong: list[Mismatch] = []  # anchored heads that the log does not have
-        self._sealed: dict[int, int] = {}  # the ingest id of leaves that their tile does not have
+        self._sealed: dict[int, tuple[int, bool]] = {}  # leaves that their tile does not have: ingest id, erased
 
     def run(self, rows: Iterable[StoredMessage], *, tick: Tick) -> None:
         for row in rows:
@@ -113,7 +113,7 @@ class _EpochCheck:
             self._findings.add(Mismatch("log_leaf", self._key(index), "ingest_id", is_named, "a message that is there"))
         leaf = self._leaf_hash(row, tiled)
         if leaf != tiled:
-            self._sealed.setdefault(index, row.ingest_id)
+            self._sealed.setdefault(index, (row.ingest_id, is_erased(row)))
             if len(self._sealed) > HASH_SIZE:  # one is enough; bounded
                 self._sealed.popitem()
         self._append(leaf)
@@ -207,8 +207,11 @@ class _EpochCheck:
         self._findings.extend(self._wrong)
 
     def _wrong_leaf(self, difference: Difference) -> Mismatch:
-        ingest_id = self._sealed[difference.leaf_index]
-        expected = f"the message of leaf {shown(difference.stored)}, under an anchored head"
+        ingest_id, was_erased = self._sealed[difference.leaf_index]
+        expected = f"that of leaf {shown(difference.stored)}, under an anchored head"
+        if was_erased:  # nothing but the entry is left to be compared
+            key = f"ingest_id {ingest_id}, leaf {self._epoch.epoch}/{difference.leaf_index}"
+            return Mismatch("message", key, "entry", f"that of leaf {difference.expected.hex()}", expected)
         return Mismatch("log_leaf", self._key(difference.leaf_index), "ingest_id", str(ingest_id), expected)
 
     def _key(self, index: int) -> str:

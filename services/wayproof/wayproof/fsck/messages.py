@@ -75,12 +75,11 @@ class MessageCheck:
             return
         device_id, name = judged.stream
         number = stored.stream_number(self._connection, device_id=device_id, name=name)
+        if row.stream_name is None or number is None:
+            value = "no row" if row.stream_name is None else f"{found}"
+            yield Mismatch("stream", f"stream_id {row.stream_id}", "", value, f"{judged.stream}")
         if number is not None:
             yield Mismatch("message", message_key(row), "stream_id", shown(row.stream_id), f"{number}, {name!r}")
-        else:
-            is_there = row.stream_name is not None
-            value = f"{found}" if is_there else "no row"
-            yield Mismatch("stream", f"stream_id {row.stream_id}", "", value, f"{judged.stream}")
 
     def _quantities(self, found: Iterable[StoredReading], judged: Judged) -> Iterator[Mismatch]:
         """Yield what is wrong with what readings measure: that one points to another, or the quantity's row."""
@@ -93,13 +92,13 @@ class MessageCheck:
                 continue
             name, unit, kind = expected
             number = stored.quantity_number(self._connection, name=name, unit=unit, kind=kind)
+            if reading.name is None or number is None:
+                shows = "no row" if reading.name is None else f"{value}"
+                yield Mismatch("quantity", f"quantity_id {reading.quantity_id}", "", shows, f"{expected}")
             if number is not None:
                 key = f"ingest_id {reading.ingest_id}, ordinal {reading.ordinal}"
                 is_named = f"{number}, {name} in {unit or kind}"
                 yield Mismatch("reading", key, "quantity_id", shown(reading.quantity_id), is_named)
-            else:
-                shows = "no row" if reading.name is None else f"{value}"
-                yield Mismatch("quantity", f"quantity_id {reading.quantity_id}", "", shows, f"{expected}")
 
     def _learn_keys(self, topics: Iterable[str | None]) -> None:
         """Read the keys of the devices that these topics name."""
