@@ -47,6 +47,9 @@ PLANS = [
 MEASUREMENTS = 4_000
 """Of each device between two audits, unless the load is stopped earlier."""
 
+LONG_AGO_S = 400 * 86_400
+"""How long ago devices begin to measure, a minute between readings."""
+
 INTERVAL_S = 0.02
 REACHED_WITHIN_S = 15.0
 SETTLED_WITHIN_S = 120.0
@@ -69,13 +72,13 @@ class Load:
         self._platform = platform
         self._file = directory / "measurements.csv"
         self._seed = seed
+        self._begin_s = int(time.time()) - LONG_AGO_S
         self._process: asyncio.subprocess.Process | None = None
 
     async def begin(self) -> None:
         """Start to measure and publish."""
-        write_measurements(
-            self._file, start_s=int(time.time()) - MEASUREMENTS * 60, count=MEASUREMENTS, seed=self._seed
-        )
+        write_measurements(self._file, start_s=self._begin_s, count=MEASUREMENTS, seed=self._seed)
+        self._begin_s += MEASUREMENTS * 60  # a device's time goes on: no two lives of it measure at the same time
         self._process = await self._simulate("--csv", str(self._file), "--interval-s", str(INTERVAL_S))
 
     async def kill(self) -> None:
