@@ -147,7 +147,7 @@ def spans(trade: Trade, records: Sequence[dict[str, Any]]) -> list[tuple[str, in
     """Return direction, first and last sequence and peak of verdicts, in tenths of a degree."""
 
     def tenths(peak: dict[str, int]) -> int:
-        return peak["value"] * 10 ** (1 - peak["scale"])
+        return int(peak["value"] * 10 ** (1 - peak["scale"]))
 
     def sequence(at_ms: int | None) -> int | None:
         return None if at_ms is None else (at_ms - trade.begin_ms) // STEP_MS
