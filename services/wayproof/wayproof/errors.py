@@ -4,10 +4,21 @@ WayproofError
 ├── LedgerError            the ledger could not be asked, or its answer is not known
 │   └── OutcomeUnknown     a transaction may or may not be committed: ask, do not send another
 ├── ContractRefusal        the contract said no, with its own code
+├── EvidenceError          evidence cannot be made from what is there
 ├── log.errors.LogError    the log was asked for something that it is not
 │   ├── TileError          a tile is missing or damaged
 │   └── CheckpointError    a checkpoint is not one that this key signed
-└── EvidenceError          evidence cannot be made from what is there
+├── settings.SettingsError                 the settings are not there, or not usable
+├── store.errors.StoreError                the database refused
+│   ├── StoreUnavailable                   it cannot be reached: try again
+│   └── SchemaError                        the tables are not those of this version
+├── projected.ProjectionError              the ledger is not the one that was projected so far
+├── anchor.errors.{NotRegistered, LogBehindLedger}   the log cannot be anchored: what to do is said
+├── ingest.subscriber.SubscriberEnded      the thread that speaks MQTT is gone
+├── simulate.errors.DeviceError            a device, its spool or its file
+├── database.errors.DatabaseError, broker.errors.BrokerError   an embedded component does not start
+├── up.provision.DeploymentError, up.supervisor.ServiceError   a deployment cannot be made, or does not come up
+└── demo.…                                 the demo's records, its offices
 """
 
 
