@@ -17,7 +17,8 @@ import pytest
 from aiofabric.embedded import DevelopmentLedgerWarning
 from support.database import RunningCluster
 from support.embedded_network import free_port
-from support.journey import CONSIGNEE, SHIPPER
+from support.journey import CONSIGNEE, ORGANISATIONS, SHIPPER
+from support.memory_story import GLNS
 from support.world import World, projecting, world
 from wayproof.monitor import worker
 from wayproof.settings import MonitorSettings, Settings
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings(f"ignore::{DevelopmentLedgerWarning.__mo
 
 PATIENCE_S = 30.0
 STEP_MS = 60_000
-DEVICE, STREAM = "logger-7", "conditions"
+DEVICE, STREAM = "logger-7", "cargo"
 ALL = Interval(DEVICE, STREAM, (0, 0), None)
 
 
@@ -44,6 +45,40 @@ class Trade:
     @property
     def gsin(self) -> str:
         return self.world.journey.gsin
+
+    async def begin(self) -> None:
+        """Create the shipment, between 2.0 and 8.0 °C, and attach one stream, of which nothing is held yet."""
+        journey = self.world.journey
+        roles = ("consignor", "carrier", "consignee")
+        parties = zip(roles, ORGANISATIONS, strict=True)
+        shipment = {
+            "gsin": self.gsin,
+            "parties": [{"role": role, "msp_id": msp_id, "party_gln": GLNS[msp_id]} for role, msp_id in parties],
+            "lane": {"origin_gln": GLNS[SHIPPER], "destination_gln": GLNS[CONSIGNEE], "mode": "road"},
+            "due_at_ms": self.at_ms(10_000),
+            "limits": [{"name": "temperature", "unit": "CEL", "scale": 1, "low": 20, "high": 80}],
+            "units": [{"sscc": "095060001111111119", "contents": [], "assets": []}],
+        }
+        ledger = journey.ledger(SHIPPER)
+        await ledger.submit("create_shipment", shipment)
+        start = {"gsin": self.gsin, "position": journey.device.position(STREAM), "anchor": journey.log.reference()}
+        await ledger.submit("attach_device", start)
+
+    async def close(self) -> None:
+        """Hand the shipment over to the consignee, who closes it."""
+        journey = self.world.journey
+        condition = {
+            "positions": [journey.device.position(STREAM)],
+            "anchors": [journey.log.reference()],
+            "latest": [],
+            "remark": "",
+        }
+        offer = {"gsin": self.gsin, "to": CONSIGNEE, "condition": condition}
+        offered = await journey.ledger(SHIPPER).submit("offer_custody", offer)
+        version = offered["offer"]["version"]
+        taker = journey.ledger(CONSIGNEE)
+        await taker.submit("accept_custody", {"gsin": self.gsin, "offer": version, "condition": condition})
+        await taker.submit("close_shipment", {"gsin": self.gsin, "condition": condition})
 
     @property
     def settings(self) -> Settings:
@@ -263,14 +298,11 @@ async def test_what_is_found_after_a_shipment_was_closed_is_refused_and_the_othe
     tmp_path: Path, postgres: RunningCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with world(tmp_path, postgres=postgres) as made:
-        journey = made.journey
-        async with projecting(made.settings[SHIPPER]):
-            await journey.ship()
-            await made.projected(SHIPPER)
         trade = Trade(made)
-        await journey.transfer(SHIPPER, CONSIGNEE)
-        argument = {"gsin": trade.gsin, "condition": journey.condition()}
-        await journey.ledger(CONSIGNEE).submit("close_shipment", argument)
+        async with projecting(made.settings[SHIPPER]):
+            await trade.begin()
+            await made.projected(SHIPPER)
+        await trade.close()
         trade.read({1: 90})
         with caplog.at_level("INFO", logger="wayproof.monitor"):
             async with monitoring(trade.settings):
