@@ -5,10 +5,15 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
+from support import chromium
 from wayproof.cli import VERBS
 
 BIN = Path(sys.executable).parent
@@ -62,6 +67,43 @@ def test_what_the_demo_leaves_can_be_verified_by_hand(demo: tuple[Path, str]) ->
     run("wayproof-verify", directory / "tampered-1.evidence", "--trust-root", trust, status=1)
     run("wayproof-verify", directory / "absent", "--trust-root", trust, status=2)
     run("wayproof-verify", evidence, "--trust-root", evidence, status=2)
+
+
+@contextmanager
+def running(deployment: Path) -> Iterator[str]:
+    """Run `wayproof up`, as a person does, until left; yield the address of the shipper's pages."""
+    command = [str(BIN / "wayproof"), "up", str(deployment)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            said = takewhile(lambda line: "Ctrl-C ends everything" not in line, process.stdout)
+            yield next(line.split()[1] for line in list(said) if line.startswith("ShipperMSP"))
+        finally:
+            process.terminate()
+            assert process.wait(timeout=120) == 0
+
+
+@pytest.mark.skipif(bool(chromium.missing()), reason=chromium.missing())
+def test_from_the_list_to_a_file_that_the_command_line_verifies(demo: tuple[Path, str], tmp_path: Path) -> None:
+    deployment, evidence, complaints = demo[0] / "deployment", tmp_path / "downloaded.evidence", list[str]()
+    with running(deployment) as address, chromium.running_chromium() as browser:
+        page = browser.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        rows = page.locator(".shipment-row")
+        expect(rows).to_have_count(8)
+        expect(rows.first).to_contain_text("Critical")
+        rows.first.get_by_role("link").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Shipment 9506")
+        expect(page.get_by_role("img", name=re.compile("Chart of temperature"))).to_be_visible()
+        with page.expect_download() as started:
+            page.get_by_role("link", name="Download the evidence").click()
+        started.value.save_as(evidence)
+        page.get_by_role("button", name="Show the verifier's report").click()
+        expect(page.get_by_role("dialog")).to_contain_text("Verified: every check passed", timeout=30_000)
+    assert complaints == []
+    assert "VERIFIED" in run("wayproof-verify", evidence, "--trust-root", deployment / "trust-root.json")
 
 
 def test_verification_needs_no_network(demo: tuple[Path, str]) -> None:

@@ -48,6 +48,14 @@ class Quantity(Answer):
     unit: str
 
 
+class Range(Answer):
+    """What was agreed for a measurement, at a scale of its own, in the measurement's unit."""
+
+    scale: int
+    low: int | None = None
+    high: int | None = None
+
+
 class Measurement(Quantity):
     """The latest number of one name of one device, and where it lies in the agreed limits."""
 
@@ -55,6 +63,7 @@ class Measurement(Quantity):
     name: str
     observed_at_ms: Instant
     state: State
+    limit: Range | None = None
 
 
 class RoutePoint(Answer):

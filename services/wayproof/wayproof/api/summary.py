@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from wayproof.api.models import Lane, Latest, Location, Measurement, Reason, RoutePoint, State, Summary
+from wayproof.api.models import Lane, Latest, Location, Measurement, Range, Reason, RoutePoint, State, Summary
 from wayproof.api.permitted import role_of
 from wayproof.api.series import measurement_of
 from wayproof.api.urgency import FINE, URGENCIES, Judged, excursion_counts, judge
@@ -126,7 +126,7 @@ def _latest(shipment: StoredShipment, measured: Sequence[LatestReading]) -> Late
     )
 
 
-def _measurement(it: LatestReading, limits: Iterable[Limit]) -> Measurement:
+def _measurement(it: LatestReading, limits: Sequence[Limit]) -> Measurement:
     reading = Reading(it.name, it.value, it.scale, it.unit, it.observed_at_ms)
     return Measurement(
         device_id=it.device_id,
@@ -136,7 +136,12 @@ def _measurement(it: LatestReading, limits: Iterable[Limit]) -> Measurement:
         unit=it.unit,
         observed_at_ms=it.observed_at_ms,
         state=state_of(reading, limits),
+        limit=next((_range(limit) for limit in limits if limit.is_for(it.name) and limit.unit == it.unit), None),
     )
+
+
+def _range(limit: Limit) -> Range:
+    return Range(scale=limit.scale, low=limit.low, high=limit.high)
 
 
 def _position(found: Iterable[LatestReading]) -> RoutePoint | None:
