@@ -1,0 +1,49 @@
+"""The tables: `schema.sql` is where the migrations lead, and nobody but `schema apply` changes anything."""
+
+import subprocess
+from importlib import resources
+from typing import LiteralString
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from support.database import RunningCluster
+from wayproof.database.programs import program
+from wayproof.settings import DatabaseSettings
+from wayproof.store import schema
+from wayproof.store.connection import connect
+from wayproof.store.errors import SchemaError
+
+
+def settings(dsn: str) -> DatabaseSettings:
+    return DatabaseSettings(dsn=SecretStr(dsn))
+
+
+def dumped(dsn: str) -> list[str]:
+    command = [str(program("pg_dump")), "--schema-only", "--no-owner", dsn]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line for line in lines if not line.startswith(("--", "\\restrict", "\\unrestrict"))]
+
+
+def test_the_migrations_lead_to_the_schema(postgres: RunningCluster) -> None:
+    migrated, written = postgres.new_database(), postgres.new_database()
+    with connect(settings(migrated), application="test") as connection:
+        assert schema.apply(connection) == schema.migrations()
+        assert schema.apply(connection) == []
+        schema.require_current(connection)
+    text: LiteralString = resources.files("wayproof.store").joinpath("schema.sql").read_text("utf-8")
+    with psycopg.connect(written, autocommit=True) as connection_of_psycopg:
+        connection_of_psycopg.execute(text)
+    assert dumped(migrated) == dumped(written)
+    assert any("CREATE TABLE public.message" in line for line in dumped(migrated))
+
+
+def test_tables_that_are_missing_or_ahead_are_refused(postgres: RunningCluster) -> None:
+    with connect(settings(postgres.new_database()), application="test") as connection:
+        with pytest.raises(SchemaError, match="wayproof schema apply"):
+            schema.require_current(connection)
+        schema.apply(connection)
+        connection.execute("INSERT INTO schema_migration (name) VALUES ('99.00.00_01_pre_later')")
+        with pytest.raises(SchemaError, match="ahead of this program"):
+            schema.require_current(connection)
