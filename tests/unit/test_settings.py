@@ -1,0 +1,75 @@
+"""Settings: one frozen value; what is missing or unknown is named."""
+
+from pathlib import Path
+
+import pytest
+
+from wayproof.settings import SettingsError, load
+
+COMPLETE = """
+organisation = "AcmeMSP"
+[database]
+dsn = "postgresql://somebody:hunter2@127.0.0.1/acme"
+[ledger]
+kind = "embedded"
+endpoint = "127.0.0.1:7051"
+tls_ca = "ca.pem"
+channel = "wayproof"
+contract = "wayproof"
+users = "users"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "settings.toml"
+    path.write_text(text)
+    return path
+
+
+def test_relative_paths_are_those_of_the_file(tmp_path: Path) -> None:
+    read = load(written(tmp_path, COMPLETE))
+    assert read.ledger.tls_ca == tmp_path / "ca.pem"
+    assert read.ledger.users == tmp_path / "users"
+    assert read.anchor.interval_s == 5.0
+
+
+def test_the_environment_replaces_one_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAYPROOF_LEDGER__ENDPOINT", "peer.example:7051")
+    monkeypatch.setenv("WAYPROOF_ANCHOR__INTERVAL_S", "2.5")
+    read = load(written(tmp_path, COMPLETE))
+    assert (read.ledger.endpoint, read.ledger.channel, read.anchor.interval_s) == ("peer.example:7051", "wayproof", 2.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (COMPLETE.replace('kind = "embedded"\n', ""), "ledger.kind"),
+        (COMPLETE.replace('"embedded"', '"automatic"'), "ledger.kind"),
+        (COMPLETE + "\n[api]\nprt = 80\n", "api.prt"),
+        (COMPLETE.replace("AcmeMSP", "not an id"), "organisation"),
+        ("organisation = ", "not TOML"),
+    ],
+)
+def test_what_is_missing_unknown_or_wrong_is_named(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        load(written(tmp_path, text))
+
+
+def test_a_missing_section_says_who_needs_it(tmp_path: Path) -> None:
+    read = load(written(tmp_path, COMPLETE))
+    for require, named in ((read.require_log, "log"), (read.require_broker, "broker"), (read.require_api, "api")):
+        with pytest.raises(SettingsError, match=rf"\[{named}\] is missing"):
+            require()
+
+
+def test_a_secret_is_not_shown(tmp_path: Path) -> None:
+    read = load(written(tmp_path, COMPLETE))
+    assert "hunter2" not in f"{read!r} {read.database}"
+    with pytest.raises(SettingsError) as refused:
+        load(written(tmp_path, COMPLETE + "\n[databases]\nx = 1\n"))
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"absent\.toml"):
+        load(tmp_path / "absent.toml")
