@@ -1,5 +1,6 @@
 # wayproof: two commands do all the set-up: `make demo` and `make test`.
-# Everything bootstraps itself into .venv (uv comes from PyPI); nothing is installed outside this folder.
+# Everything bootstraps itself into .venv (uv comes from PyPI). Nothing is installed outside this folder, but for Chromium
+# from Debian's packages, by `make test`, where root asks for it and it is missing.
 PYTHON ?= python3
 BIN := .venv/bin
 DISTRIBUTIONS := chaincode services/aiofabric services/verifier services/wayproof
