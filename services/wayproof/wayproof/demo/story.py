@@ -32,9 +32,9 @@ COMPLETED = 16
 DIRECT = 7
 """Every so-manieth shipment goes without a carrier: the carrier never sees it."""
 
-INTERVAL_S = 300
+INTERVAL_S = 600
 DEVICE_MODEL = "simulated logger driven by public records"
-SILENT_STEPS = (20, 75)
+SILENT_STEPS = (10, 40)
 """Steps between which one device is offline."""
 
 QUIET_WITHIN_S = 120.0
@@ -181,11 +181,11 @@ class Story:
             waiting = offline.device.spool.tally().waiting
             self.say(f"  {offline.device.identity.device_id} is back and delivers {waiting} messages late")
         happening = {
-            30: self._duplicate,
-            40: self._equivocation,
-            50: self._forgery,
-            55: self._elsewhere,
-            60: self._garbage,
+            15: self._duplicate,
+            20: self._equivocation,
+            24: self._forgery,
+            27: self._elsewhere,
+            30: self._garbage,
         }
         if step in happening:
             await asyncio.to_thread(happening[step])
