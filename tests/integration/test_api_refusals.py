@@ -242,7 +242,8 @@ async def test_pages_say_how_they_are_built_or_are_there(office: Office) -> None
     else:
         assert response.headers["content-type"].startswith("text/html")
     policy = response.headers["content-security-policy"]
-    assert "default-src 'self'" in policy
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
     assert "frame-ancestors 'none'" in policy
 
 
