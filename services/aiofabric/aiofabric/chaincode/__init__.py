@@ -5,6 +5,8 @@ The embedded ledger calls it directly; a chaincode server runs it in a thread an
 """
 
 from aiofabric.chaincode.client_identity import ClientIdentity
-from aiofabric.chaincode.interface import Chaincode, ChaincodeStub, KeyModification, Response
+from aiofabric.chaincode.context import Response
+from aiofabric.chaincode.interface import Chaincode, ChaincodeStub
+from aiofabric.chaincode.state import KeyModification
 
 __all__ = ["Chaincode", "ChaincodeStub", "ClientIdentity", "KeyModification", "Response"]

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 
 from aiofabric.chaincode import Chaincode, ChaincodeStub, Response
-from aiofabric.chaincode.interface import ERROR
+from aiofabric.chaincode.context import ERROR
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from fabric_protos.common import common_pb2
 from fabric_protos.peer import chaincode_event_pb2, chaincode_pb2, proposal_pb2, proposal_response_pb2, transaction_pb2
 
 from aiofabric.chaincode import Response
-from aiofabric.chaincode.interface import ERROR_THRESHOLD, OK
+from aiofabric.chaincode.context import ERROR_THRESHOLD, OK
 from aiofabric.embedded.contracts import ChaincodeLaunchError, Contracts
 from aiofabric.embedded.errors import Code, RequestRefusedError
 from aiofabric.embedded.membership import Member, Membership

@@ -81,6 +81,7 @@ def parse(signed: proposal_pb2.SignedProposal) -> Proposal:
             timestamp_ms=timestamp.seconds * 1000 + timestamp.nanos // 1_000_000,
             creator=signature_header.creator,
             transient=dict(payload.TransientMap),
+            signed_proposal=signed.SerializeToString(),
         ),
     )
 

@@ -1,20 +1,20 @@
+# ruff: noqa: ARG002 - what is refused does not look at what was asked
 """One simulated transaction: the stub that a contract is given, and the read/write set that comes of it.
 
 Source: Fabric's ``core/ledger/kvledger/txmgmt`` (simulator, query executor, rwset builder); the shim's rules for keys.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NoReturn
 
 from fabric_protos.ledger.rwset import rwset_pb2
 from fabric_protos.ledger.rwset.kvrwset import kv_rwset_pb2
 
-from aiofabric.chaincode import KeyModification
+from aiofabric.chaincode import KeyModification, Response, keys
 from aiofabric.embedded.state import Namespace, Version
 
-COMPOSITE = "\x00"
-LAST_CODE_POINT = "\U0010ffff"
 RANGE_BATCH = 100
 """A peer reads ahead by this many results, and what it read is in the read set."""
 
@@ -30,6 +30,7 @@ class Invocation:
     timestamp_ms: int
     creator: bytes
     transient: Mapping[str, bytes]
+    signed_proposal: bytes = b""
 
 
 @dataclass(slots=True)
@@ -93,19 +94,29 @@ class SimulationStub:
         """The proposal's transient data."""
         return self._transient
 
+    @property
+    def signed_proposal(self) -> bytes:
+        """The client's serialized ``protos.SignedProposal``."""
+        return self._invocation.signed_proposal
+
+    def invoke_chaincode(self, name: str, args: Sequence[bytes], *, channel: str = "") -> Response:
+        """Call another chaincode."""
+        _unsupported(f"a call of chaincode {name}")
+
     def get_state(self, key: str) -> bytes | None:
         """Return the committed value, or None; record the version read."""
-        _check_key(key)
+        keys.check_key(key)
         entry = self._state.values.get(key)
         self._reads.setdefault(key, None if entry is None else entry[1])
         return None if entry is None else entry[0]
 
+    def get_multiple_states(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Return the committed values of several keys in their order."""
+        return [self.get_state(key) for key in keys]
+
     def put_state(self, key: str, value: bytes) -> None:
         """Write a value when the transaction commits."""
-        if not isinstance(value, bytes):
-            raise TypeError("a value is bytes")
-        if not value:
-            raise ValueError(f"key {key!r}: an empty value cannot be told from an absent one; delete the key instead")
+        keys.check_value(key, value)
         self._write(key, value)
 
     def del_state(self, key: str) -> None:
@@ -113,53 +124,124 @@ class SimulationStub:
         self._write(key, None)
 
     def _write(self, key: str, value: bytes | None) -> None:
-        _check_key(key)
+        keys.check_key(key)
         if self._paginated:
             raise ValueError("a transaction that made a paginated query is read-only")
         self._writes[key] = value
 
     def get_state_by_range(self, start_key: str, end_key: str) -> Iterator[tuple[str, bytes]]:
         """Iterate over ``start_key <= key < end_key`` in key order."""
-        _check_simple(start_key, end_key)
-        return self._scan(start_key or "\x01", end_key)
+        return self._scan(*keys.simple_range(start_key, end_key))
 
     def get_state_by_range_with_pagination(
         self, start_key: str, end_key: str, *, page_size: int, bookmark: str
     ) -> tuple[list[tuple[str, bytes]], str]:
         """Return one page and the bookmark of the next ("" at the end)."""
-        _check_simple(start_key, end_key, bookmark)
+        start, end = keys.simple_range(bookmark or start_key, end_key)
+        return self._page(start, end, page_size=page_size)
+
+    def _page(self, start: str, end: str, *, page_size: int) -> tuple[list[tuple[str, bytes]], str]:
         if page_size < 1:
             raise ValueError("a page has at least one entry")
         if self._writes:
             raise ValueError("a paginated query needs a read-only transaction")
         self._paginated = True
-        query = RangeRead(bookmark or start_key or "\x01", end_key)
-        results = self._state.scan(query.start_key, end_key)
+        query = RangeRead(start, end)
+        results = self._state.scan(start, end)
         self._read_on(query, results, count=page_size)
         following = None if query.exhausted else next(results, None)
         self._ranges.append(query)
         return [(key, value) for key, value, _ in query.results], following[0] if following else ""
 
     def create_composite_key(self, object_type: str, attributes: list[str]) -> str:
-        """Return U+0000, then the object type and each attribute followed by U+0000."""
-        parts = [object_type, *attributes]
-        if any(COMPOSITE in part or LAST_CODE_POINT in part for part in parts):
-            raise ValueError("the parts of a composite key contain neither U+0000 nor U+10FFFF")
-        if not object_type:
-            raise ValueError("a composite key needs an object type")
-        return COMPOSITE + "".join(part + COMPOSITE for part in parts)
+        """Return the composite key of an object type and its attributes."""
+        return keys.composite_key(object_type, attributes)
+
+    def split_composite_key(self, key: str) -> tuple[str, list[str]]:
+        """Return the object type and the attributes of a composite key."""
+        return keys.split_composite_key(key)
 
     def get_state_by_partial_composite_key(
         self, object_type: str, attributes: list[str]
     ) -> Iterator[tuple[str, bytes]]:
         """Iterate over the composite keys that begin with these attributes."""
-        prefix = self.create_composite_key(object_type, attributes)
-        return self._scan(prefix, prefix + LAST_CODE_POINT)
+        return self._scan(*keys.composite_range(object_type, attributes))
+
+    def get_state_by_partial_composite_key_with_pagination(
+        self, object_type: str, attributes: list[str], *, page_size: int, bookmark: str
+    ) -> tuple[list[tuple[str, bytes]], str]:
+        """Return one page of them and the bookmark of the next ("" at the end)."""
+        start, end = keys.composite_range(object_type, attributes)
+        return self._page(bookmark or start, end, page_size=page_size)
+
+    def get_query_result(self, query: str) -> Iterator[tuple[str, bytes]]:
+        """Refuse: this ledger has no rich queries, as a peer with LevelDB has none."""
+        _unsupported("a rich query")
+
+    def get_query_result_with_pagination(
+        self, query: str, *, page_size: int, bookmark: str
+    ) -> tuple[list[tuple[str, bytes]], str]:
+        """Refuse, as `get_query_result`."""
+        _unsupported("a rich query")
 
     def get_history_for_key(self, key: str) -> Iterator[KeyModification]:
         """Iterate over the committed changes of a key, newest first; not part of the read set."""
-        _check_key(key)
+        keys.check_key(key)
         return reversed(self._state.history.get(key, []))
+
+    def set_state_validation_parameter(self, key: str, policy: bytes) -> None:
+        """Give a key its own endorsement policy."""
+        _unsupported("a key's own endorsement policy")
+
+    def get_state_validation_parameter(self, key: str) -> bytes | None:
+        """Return a key's own endorsement policy."""
+        _unsupported("a key's own endorsement policy")
+
+    def get_private_data(self, collection: str, key: str) -> bytes | None:
+        """Refuse."""
+        _unsupported("private data")
+
+    def get_multiple_private_data(self, collection: str, keys: Sequence[str]) -> list[bytes | None]:
+        """Refuse."""
+        _unsupported("private data")
+
+    def get_private_data_hash(self, collection: str, key: str) -> bytes | None:
+        """Refuse."""
+        _unsupported("private data")
+
+    def put_private_data(self, collection: str, key: str, value: bytes) -> None:
+        """Refuse."""
+        _unsupported("private data")
+
+    def del_private_data(self, collection: str, key: str) -> None:
+        """Refuse."""
+        _unsupported("private data")
+
+    def purge_private_data(self, collection: str, key: str) -> None:
+        """Refuse."""
+        _unsupported("private data")
+
+    def get_private_data_by_range(self, collection: str, start_key: str, end_key: str) -> Iterator[tuple[str, bytes]]:
+        """Refuse."""
+        _unsupported("private data")
+
+    def get_private_data_by_partial_composite_key(
+        self, collection: str, object_type: str, attributes: list[str]
+    ) -> Iterator[tuple[str, bytes]]:
+        """Refuse."""
+        _unsupported("private data")
+
+    def get_private_data_query_result(self, collection: str, query: str) -> Iterator[tuple[str, bytes]]:
+        """Refuse."""
+        _unsupported("private data")
+
+    def set_private_data_validation_parameter(self, collection: str, key: str, policy: bytes) -> None:
+        """Refuse."""
+        _unsupported("private data")
+
+    def get_private_data_validation_parameter(self, collection: str, key: str) -> bytes | None:
+        """Refuse."""
+        _unsupported("private data")
 
     def set_event(self, name: str, payload: bytes) -> None:
         """Set the transaction's one chaincode event."""
@@ -218,17 +300,5 @@ def _write(key: str, value: bytes | None) -> kv_rwset_pb2.KVWrite:
     return kv_rwset_pb2.KVWrite(key=key, is_delete=value is None, value=value or b"")
 
 
-def _check_key(key: str) -> None:
-    """Refuse what Fabric's shims refuse: an empty key, and text that is not UTF-8."""
-    if not key:
-        raise ValueError("a key must not be empty")
-    key.encode()  # lone surrogates raise UnicodeEncodeError, a ValueError
-    if key.startswith(COMPOSITE) and not key.endswith(COMPOSITE):
-        raise ValueError("a simple key must not start with U+0000")
-
-
-def _check_simple(*keys: str) -> None:
-    for key in keys:
-        key.encode()
-        if key.startswith(COMPOSITE):
-            raise ValueError("a range of simple keys must not start with U+0000")
+def _unsupported(what: str) -> NoReturn:
+    raise ValueError(f"{what} is not supported by this ledger")
