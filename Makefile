@@ -11,7 +11,7 @@ WEB := services/wayproof/web
 PAGES := services/wayproof/wayproof/api/static/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo web browser test lint format lock clean bench-ledger bench-verify bench-telemetry bench-trace kills
+.PHONY: help demo fabric-binaries web browser test lint format lock clean bench-ledger bench-verify bench-telemetry bench-trace kills
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +33,11 @@ $(PAGES): $(shell find $(WEB) -name node_modules -prune -o -type f -print) | .ve
 	@$(WEB)/build.sh
 	@touch $@
 
-demo: .venv/.ready web ## Run the story, then leave the pages up (ONCE=1: end by itself; CSV=FILE: replay a real logger)
-	@$(BIN)/wayproof demo $(if $(ONCE),--once) $(if $(CSV),--csv "$(CSV)") $(DEMO_ARGUMENTS)
+demo: .venv/.ready web ## Run the story, then leave the pages up (ONCE=1: end by itself; CSV=FILE: replay a real logger; LEDGER=fabric)
+	@$(BIN)/wayproof demo $(if $(ONCE),--once) $(if $(CSV),--csv "$(CSV)") $(if $(LEDGER),--ledger "$(LEDGER)") $(DEMO_ARGUMENTS)
+
+fabric-binaries: .venv/.ready ## Get Fabric's programs into a cache outside this folder (FABRIC_ARCHIVE=FILE or folder at hand)
+	@$(BIN)/wayproof network fetch $(if $(FABRIC_ARCHIVE),--archive "$(FABRIC_ARCHIVE)")
 
 test: .venv/.ready lint web browser ## Pass every check and test that this machine can run
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS)

@@ -48,6 +48,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "log": Verb("the organisation's log: register, retire"),
         "schema": Verb("the store's tables: apply, status"),
         "ledger": Verb("the embedded ledger: init, serve, status"),
+        "network": Verb("a network of Fabric's own programs: fetch, doctor, up, status, logs, down"),
         "broker": Verb("the embedded MQTT broker", "embedded"),
         "database": Verb("the embedded PostgreSQL: init, serve", "embedded"),
     }

@@ -17,9 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--once", action="store_true", help="end after the summary instead of leaving the pages up")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="replay a real logger's trace: time, temperature")
+    parser.add_argument(
+        "--ledger",
+        choices=("embedded", "fabric"),
+        default="embedded",
+        help="the embedded ledger, or a real network of three organisations with Fabric's own programs, which must be "
+        "here: see `wayproof network doctor` (default: %(default)s)",
+    )
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    wish = stage.Wish(options.directory, once=options.once, trace=options.csv)
+    wish = stage.Wish(options.directory, once=options.once, trace=options.csv, ledger=options.ledger)
     return asyncio.run(stage.run(wish, say=lambda text: print(text, flush=True)))

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     deployment = provision.read(options.directory)
     observability.configure(process="up")
-    print(services.STAND_INS, file=sys.stderr)
+    print(services.STAND_INS[deployment.ledger_kind], file=sys.stderr)
     asyncio.run(_serve(deployment))
     return 0
 

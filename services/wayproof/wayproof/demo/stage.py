@@ -28,6 +28,7 @@ from wayproof.errors import WayproofError
 from wayproof.store.audit import Audit, audit
 from wayproof.store.connection import connect
 from wayproof.up import provision, services
+from wayproof.up.ledgers import Kind
 from wayproof.up.provision import Deployment
 
 Say = Callable[[str], None]
@@ -55,11 +56,12 @@ TAMPERED_ROW = (
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is wanted of a run: where, whether it ends by itself, and a real logger's trace to replay."""
+    """What is wanted of a run: where, whether it ends by itself, a real logger's trace to replay, on which ledger."""
 
     directory: Path
     once: bool = False
     trace: Path | None = None
+    ledger: Kind = "embedded"
 
 
 async def run(wish: Wish, *, say: Say) -> int:
@@ -68,8 +70,14 @@ async def run(wish: Wish, *, say: Say) -> int:
     _prepare(wish.directory)
     observability.configure(process="demo", file=wish.directory / "demo.log")
     say("Real flights and weather of 2013 drive simulated loggers; the cargo's temperature is a thermal model.")
-    say(f"{services.STAND_INS}\n")
-    deployment = provision.initialise(wish.directory / "deployment", first_port=_free_ports(), intervals_s=INTERVALS_S)
+    say(f"{services.STAND_INS[wish.ledger]}\n")
+    deployment = await asyncio.to_thread(
+        provision.initialise,
+        wish.directory / "deployment",
+        first_port=_free_ports(),
+        ledger=wish.ledger,
+        intervals_s=INTERVALS_S,
+    )
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(services.running(deployment, say=lambda text: say(f"starting: {text}")))
         offices = {

@@ -3,7 +3,7 @@
 ::
 
     deployment.toml                     ports and organisations
-    database/ ledger/                   PostgreSQL's files, the embedded ledger's
+    database/ ledger/                   PostgreSQL's files, the ledger's
     organisations/MSP/settings.toml     what the organisation's processes are told (0600: it holds a password)
     organisations/MSP/{checkpoint,receipt}.pem   keys of its log, where it keeps one (0600)
     trust-root.json                     what an auditor of this deployment would get elsewhere
@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from aiofabric import embedded
 from wayproof.database.cluster import Cluster
 from wayproof.errors import WayproofError
-from wayproof.ledger import CONTRACT, ENTRY_POINT, USERS
+from wayproof.ledger import CONTRACT
 from wayproof.log.keys import generate_key
+from wayproof.up import ledgers
+from wayproof.up.ledgers import Access, Kind
 from wayproof_verifier.trust import TrustRoot
 
 DESCRIPTION = "deployment.toml"
@@ -53,14 +54,15 @@ DEFAULT_MEMBERS = (
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployment's folder, its organisations, and the first of its ports.
+    """A deployment's folder, its organisations, the first of its ports, and the kind of its ledger.
 
-    The organisations' pages come first, then broker, database and ledger.
+    The organisations' pages come first, then broker, database and the embedded ledger. Fabric has ports of its own.
     """
 
     directory: Path
     members: tuple[Member, ...]
     first_port: int
+    ledger_kind: Kind = "embedded"
 
     def api_port(self, msp_id: str) -> int:
         """Where the organisation's pages are served."""
@@ -78,7 +80,7 @@ class Deployment:
 
     @property
     def ledger_port(self) -> int:
-        """Where the ledger's Gateway listens."""
+        """Where the embedded ledger's Gateway listens."""
         return self.broker_port + 2
 
     @property
@@ -88,7 +90,7 @@ class Deployment:
 
     @property
     def ledger_directory(self) -> Path:
-        """The embedded ledger's folder."""
+        """The ledger's folder."""
         return self.directory / "ledger"
 
     @property
@@ -111,6 +113,7 @@ def initialise(
     *,
     members: Sequence[Member] = DEFAULT_MEMBERS,
     first_port: int = FIRST_PORT,
+    ledger: Kind = "embedded",
     intervals_s: Mapping[str, float] = MappingProxyType({}),
 ) -> Deployment:
     """Make a deployment in an absent or empty folder. Raises DeploymentError, and as its parts do.
@@ -119,24 +122,24 @@ def initialise(
     """
     if directory.exists() and any(directory.iterdir()):
         raise DeploymentError(f"{directory} is not empty: a deployment is never made over anything")
-    deployment = Deployment(directory.resolve(), tuple(members), first_port)
+    deployment = Deployment(directory.resolve(), tuple(members), first_port, ledger)
     deployment.directory.mkdir(parents=True, exist_ok=True)
     deployment.cluster.initialise()
-    described = embedded.initialise(
+    made = ledgers.make(
+        ledger,
         deployment.ledger_directory,
-        channel=CONTRACT,
-        organisations=[embedded.Organisation(member.msp_id, USERS) for member in members],
-        chaincodes={CONTRACT: ENTRY_POINT},
+        [member.msp_id for member in members],
+        port=deployment.ledger_port,
     )
     trust_root = TrustRoot(
-        channel=described.channel,
-        genesis=bytes.fromhex(described.genesis_hash),
+        channel=made.channel,
+        genesis=bytes.fromhex(made.genesis_hash),
         contract=CONTRACT,
         organisations=tuple(member.msp_id for member in members),
     )
     deployment.trust_root.write_bytes(trust_root.encode())
     for member in members:
-        _write_settings(deployment, member, intervals_s=intervals_s)
+        _write_settings(deployment, member, access=made.access[member.msp_id], intervals_s=intervals_s)
     (deployment.directory / DESCRIPTION).write_text(_description(deployment), "utf-8")  # last: now it is complete
     return deployment
 
@@ -146,7 +149,7 @@ def read(directory: Path) -> Deployment:
     try:
         document = tomllib.loads((directory / DESCRIPTION).read_text("utf-8"))
         members = tuple(Member(**member) for member in document["organisations"])
-        return Deployment(directory.resolve(), members, document["first_port"])
+        return Deployment(directory.resolve(), members, document["first_port"], document["ledger"])
     except FileNotFoundError as error:
         raise DeploymentError(f"{directory} holds no deployment; make one with `wayproof init {directory}`") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -154,14 +157,16 @@ def read(directory: Path) -> Deployment:
 
 
 def _description(deployment: Deployment) -> str:
-    lines = [f"first_port = {deployment.first_port}"]
+    lines = [f"first_port = {deployment.first_port}", f"ledger = {_text(deployment.ledger_kind)}"]
     for member in deployment.members:
         lines += ["", "[[organisations]]", f"msp_id = {_text(member.msp_id)}", f"name = {_text(member.name)}"]
         lines.append(f"keeps_log = {str(member.keeps_log).lower()}")
     return "\n".join(lines) + "\n"
 
 
-def _write_settings(deployment: Deployment, member: Member, *, intervals_s: Mapping[str, float]) -> None:
+def _write_settings(
+    deployment: Deployment, member: Member, *, access: Access, intervals_s: Mapping[str, float]
+) -> None:
     path = deployment.settings(member.msp_id)
     path.parent.mkdir(parents=True)
     lines = [
@@ -170,12 +175,12 @@ def _write_settings(deployment: Deployment, member: Member, *, intervals_s: Mapp
         "\n[database]",
         f"dsn = {_text(deployment.cluster.dsn(database_name(member)))}",
         "\n[ledger]",
-        'kind = "embedded"',
-        f'endpoint = "127.0.0.1:{deployment.ledger_port}"',
-        'tls_ca = "../../ledger/tls/ca.pem"',
+        f"kind = {_text(deployment.ledger_kind)}",
+        f"endpoint = {_text(access.endpoint)}",
+        f"tls_ca = {_text(_within(deployment, access.tls_ca))}",
         f"channel = {_text(CONTRACT)}",
         f"contract = {_text(CONTRACT)}",
-        f"users = {_text(f'../../ledger/organisations/{member.msp_id}/users')}",
+        f"users = {_text(_within(deployment, access.users))}",
         'trust_root = "../../trust-root.json"',
         "\n[api]",
         f"port = {deployment.api_port(member.msp_id)}",
@@ -206,6 +211,11 @@ def _log_sections(deployment: Deployment, member: Member, *, folder: Path) -> li
         "\n[ingest]",
         f"client_id = {_text(f'wayproof-ingest-{short}')}",
     ]
+
+
+def _within(deployment: Deployment, path: Path) -> str:
+    """Return a path of the deployment as a settings file says it: a deployment can be moved."""
+    return f"../../{path.relative_to(deployment.directory)}"
 
 
 def database_name(member: Member) -> str:

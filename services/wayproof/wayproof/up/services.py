@@ -3,18 +3,27 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 
+from wayproof.up import ledgers
+from wayproof.up.ledgers import Kind
 from wayproof.up.provision import Deployment, Member, database_name
 from wayproof.up.supervisor import Service, Supervisor
 
 Say = Callable[[str], None]
 
-STAND_INS = (
-    "This deployment's broker and ledger are stand-ins on one machine: the ledger holds the keys of all organisations, "
-    "so its endorsements prove nothing between them; the broker's sessions end with it."
+STAND_INS: Mapping[Kind, str] = MappingProxyType(
+    {
+        "embedded": "This deployment's broker and ledger are stand-ins on one machine: the ledger holds the keys of "
+        "all organisations, so its endorsements prove nothing between them; the broker's sessions end with it.",
+        "fabric": "This deployment's ledger is Hyperledger Fabric, with the peers, orderers and keys of all "
+        "organisations on one machine, so its endorsements prove nothing between them yet; the broker is a stand-in "
+        "whose sessions end with it.",
+    }
 )
+"""What must be said of a deployment before anybody relies on it."""
 
 
 @asynccontextmanager
@@ -63,9 +72,9 @@ def broker(deployment: Deployment) -> Service:
 
 
 def ledger(deployment: Deployment) -> Service:
-    """Return the embedded ledger."""
-    command = _command("ledger", "serve", str(deployment.ledger_directory), "--port", str(deployment.ledger_port))
-    return Service("ledger", command, port=deployment.ledger_port)
+    """Return what serves the ledger: one process, or the one that keeps a whole network of Fabric up."""
+    served = ledgers.program(deployment.ledger_kind, deployment.ledger_directory, port=deployment.ledger_port)
+    return Service("ledger", served.command, port=served.port, prepare=served.prepare, ready=served.ready)
 
 
 def worker(verb: str, deployment: Deployment, member: Member) -> Service:
