@@ -70,7 +70,7 @@ def test_a_folder_that_holds_something_else_is_kept(tmp_path: Path) -> None:
 def test_what_cannot_be_had_says_what_else_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, say = _said()
     monkeypatch.setattr(archive, "RELEASES", "http://127.0.0.1:9")  # nobody listens on "discard"
-    with pytest.raises(ArchiveError, match="get http.*name the file"):
+    with pytest.raises(ArchiveError, match=r"get http.*name the file"):
         obtain(tmp_path / "home", say=say)
     assert not (tmp_path / "home").exists()
 
