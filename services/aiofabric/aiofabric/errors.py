@@ -11,7 +11,10 @@ FabricError
 ├── CommitError                     the transaction is in a block, but invalid: it changed nothing
 ├── TransactionMismatchError        the gateway returned a transaction that is not the proposal's: not signed
 ├── UnsignedError                   a signature is needed and there is no signer
-└── CheckpointError                 a checkpoint file cannot be read
+├── MalformedError                  bytes that came from elsewhere are not the message that they should be
+├── IdentityError                   a certificate or key cannot be read or used
+├── SigningError                    a token did not sign
+└── CheckpointError                 a checkpoint cannot be read or kept
 """
 
 import re
@@ -194,5 +197,28 @@ class UnsignedError(FabricError):
     """A signature is needed, and the gateway was connected without a signer."""
 
 
+class MalformedError(FabricError):
+    """Bytes from elsewhere are not the message that they should be. Nothing was sent."""
+
+
+class IdentityError(FabricError):
+    """A certificate, a key or a token cannot be read or used.
+
+    Attributes:
+        code: ``FILE_UNREADABLE``, ``AMBIGUOUS`` (not exactly one file), ``CERTIFICATE_UNREADABLE``,
+            ``KEY_UNREADABLE``, ``KEY_PASSWORD``, ``KEY_UNSUPPORTED``, ``KEY_MISMATCH`` (not the certificate's),
+            ``KEY_NOT_FOUND``, ``TOKEN_NOT_FOUND``, ``TOKEN_REFUSED`` (the PIN, for instance), ``LIBRARY_UNUSABLE``,
+            ``TLS_INCOMPLETE``.
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class SigningError(FabricError):
+    """A token did not sign: it is gone, locked or broken. Nothing was sent."""
+
+
 class CheckpointError(FabricError):
-    """A checkpoint file does not hold a checkpoint. Restore it, or delete it to start from the beginning."""
+    """A checkpoint cannot be read or kept. Restore it, or delete it to start from the beginning."""

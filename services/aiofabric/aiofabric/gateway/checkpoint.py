@@ -2,7 +2,7 @@
 
 A position is a block number and a transaction id within it. The reader records it *after* its own work is done, so
 what it has not finished is read again: deal with each event so that a second time does no harm, or keep the position
-in the same database transaction as the work (any object with the two properties of `Checkpoint` will do).
+in the same database transaction as the work (`aiofabric.gateway.SqlCheckpoint`).
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +28,29 @@ class Checkpoint(Protocol):
     @property
     def transaction_id(self) -> str:
         """The last transaction dealt with in that block; empty to start with its first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A position as a value, to be kept wherever the reader keeps its work. The default is the beginning.
+
+    Attributes:
+        block_number: the block in which the next event is expected.
+        transaction_id: the last transaction dealt with in that block; empty to start with its first.
+    """
+
+    block_number: int = 0
+    transaction_id: str = ""
+
+    @classmethod
+    def after_block(cls, block_number: int) -> "Position":
+        """Return the position after a whole block."""
+        return cls(block_number + 1)
+
+    @classmethod
+    def after_event(cls, event: ChaincodeEvent) -> "Position":
+        """Return the position after a chaincode event."""
+        return cls(event.block_number, event.transaction_id)
 
 
 class InMemoryCheckpointer:

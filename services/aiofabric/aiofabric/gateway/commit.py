@@ -24,18 +24,23 @@ class Commit(Signable):
 
     @property
     def bytes(self) -> Octets:
-        """The serialized ``gateway.SignedCommitStatusRequest``, for signing elsewhere or for asking again later."""
+        """The serialized ``gateway.SignedCommitStatusRequest``, for signing elsewhere or for asking again later.
+
+        It holds the signature if that is made: a submitted transaction's is, before anything is sent.
+        """
         encoded: Octets = self._signed_request().SerializeToString()
         return encoded
 
-    async def status(self) -> Status:
+    async def status(self, *, timeout_s: float | None = None) -> Status:
         """Wait until the transaction is in a block, or the deadline passes, and return what became of it.
 
         A transaction that was committed long ago is answered at once; one that nobody submitted never is.
         Raises `CommitStatusError`, after which it can be asked again.
         """
-        self._sign()
-        response = await self._connection.commit_status(self._signed_request(), transaction_id=self._transaction_id)
+        await self._sign()
+        response = await self._connection.commit_status(
+            self._signed_request(), transaction_id=self._transaction_id, timeout_s=timeout_s
+        )
         return Status(
             transaction_id=self._transaction_id,
             code=response.result,
@@ -62,12 +67,11 @@ class SubmittedTransaction(Commit):
 
 
 def status_request(connection: Connection, *, channel: str, transaction_id: str) -> Message:
-    """Return a ``gateway.SignedCommitStatusRequest``, signed if there is a signer."""
+    """Return a ``gateway.SignedCommitStatusRequest`` that is not signed yet."""
     request = gateway_pb2.CommitStatusRequest(
         transaction_id=transaction_id, channel_id=channel, identity=connection.identity.serialized()
-    ).SerializeToString()
-    signature = connection.sign(request) if connection.signer else b""
-    return gateway_pb2.SignedCommitStatusRequest(request=request, signature=signature)
+    )
+    return gateway_pb2.SignedCommitStatusRequest(request=request.SerializeToString())
 
 
 def _code_name(code: int) -> str:

@@ -3,6 +3,7 @@
 One gRPC channel serves everything. Each call has its step's deadline and fails with its step's error, nothing else.
 """
 
+import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +20,7 @@ from aiofabric.errors import (
 )
 from aiofabric.gateway.deadlines import Deadlines
 from aiofabric.gateway.rpc_status import failures_as
-from aiofabric.identity import Identity, Signer
+from aiofabric.identity import AsyncSigner, HashName, Identity, Signer
 
 # The official bindings have no type stubs: their messages are Any, and named in the docstrings.
 Message = Any
@@ -32,16 +33,18 @@ class Connection:
     Attributes:
         channel: the gRPC channel, shared by everything.
         identity: the client, a member of an organisation of the channel.
-        signer: signs as that identity; None if signatures are made elsewhere.
-        deadlines: seconds for each step.
+        signer: signs as that identity, at once or awaited; None if signatures are made elsewhere.
+        deadlines: seconds for each step, where a call does not say otherwise.
         tls_certificate_hash: SHA-256 of the client's TLS certificate (DER) under mutual TLS, else empty.
+        hash_name: the hash of the digests that are signed elsewhere.
     """
 
     channel: grpc.aio.Channel
     identity: Identity
-    signer: Signer | None
+    signer: Signer | AsyncSigner | None
     deadlines: Deadlines
     tls_certificate_hash: bytes = b""
+    hash_name: HashName = "sha256"
     gateway: Message = field(init=False)
     deliver: Message = field(init=False)
 
@@ -49,31 +52,40 @@ class Connection:
         object.__setattr__(self, "gateway", gateway_pb2_grpc.GatewayStub(self.channel))
         object.__setattr__(self, "deliver", events_pb2_grpc.DeliverStub(self.channel))
 
-    def sign(self, message: bytes) -> bytes:
-        """Return the identity's signature over a message. Raises `UnsignedError` without a signer."""
+    def require_signer(self) -> Signer | AsyncSigner:
+        """Return the signer. Raises `UnsignedError` without one."""
         if self.signer is None:
             raise UnsignedError(
                 "no signer: sign the object's digest elsewhere and rebuild it with the gateway's signed_…() method, "
                 "or connect with signer="
             )
-        return self.signer(message)
+        return self.signer
 
-    async def evaluate(self, request: Message) -> Message:
+    async def sign(self, message: bytes) -> bytes:
+        """Return the identity's signature over a message. Raises `UnsignedError` without a signer."""
+        signature = self.require_signer()(message)
+        return await signature if inspect.isawaitable(signature) else signature
+
+    async def evaluate(self, request: Message, *, timeout_s: float | None = None) -> Message:
         """Send a ``gateway.EvaluateRequest``. Raises `EvaluateError`."""
+        timeout = self.deadlines.evaluate_s if timeout_s is None else timeout_s
         with failures_as(EvaluateError, transaction_id=request.transaction_id):
-            return await self.gateway.Evaluate(request, timeout=self.deadlines.evaluate_s)
+            return await self.gateway.Evaluate(request, timeout=timeout)
 
-    async def endorse(self, request: Message) -> Message:
+    async def endorse(self, request: Message, *, timeout_s: float | None = None) -> Message:
         """Send a ``gateway.EndorseRequest``. Raises `EndorseError`."""
+        timeout = self.deadlines.endorse_s if timeout_s is None else timeout_s
         with failures_as(EndorseError, transaction_id=request.transaction_id):
-            return await self.gateway.Endorse(request, timeout=self.deadlines.endorse_s)
+            return await self.gateway.Endorse(request, timeout=timeout)
 
-    async def submit(self, request: Message) -> None:
+    async def submit(self, request: Message, *, timeout_s: float | None = None) -> None:
         """Send a ``gateway.SubmitRequest``. Raises `SubmitError`, also where the outcome is unknown."""
+        timeout = self.deadlines.submit_s if timeout_s is None else timeout_s
         with failures_as(SubmitError, transaction_id=request.transaction_id):
-            await self.gateway.Submit(request, timeout=self.deadlines.submit_s)
+            await self.gateway.Submit(request, timeout=timeout)
 
-    async def commit_status(self, request: Message, *, transaction_id: str) -> Message:
+    async def commit_status(self, request: Message, *, transaction_id: str, timeout_s: float | None = None) -> Message:
         """Send a ``gateway.SignedCommitStatusRequest``. Raises `CommitStatusError`."""
+        timeout = self.deadlines.commit_status_s if timeout_s is None else timeout_s
         with failures_as(CommitStatusError, transaction_id=transaction_id):
-            return await self.gateway.CommitStatus(request, timeout=self.deadlines.commit_status_s)
+            return await self.gateway.CommitStatus(request, timeout=timeout)

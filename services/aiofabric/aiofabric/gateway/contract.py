@@ -1,10 +1,12 @@
 """A contract: functions of a chaincode, to be evaluated (read) or submitted (written)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from aiofabric.errors import CommitError, CommitHandle, CommitStatusError, UnknownOutcomeError
 from aiofabric.gateway.commit import SubmittedTransaction
 from aiofabric.gateway.connection import Connection
+from aiofabric.gateway.deadlines import Deadlines
 from aiofabric.gateway.proposal import Proposal
 
 Argument = bytes | str
@@ -36,6 +38,7 @@ class Contract:
         *args: Argument,
         transient: Mapping[str, bytes] | None = None,
         endorsing_organizations: Sequence[str] = (),
+        deadlines: Deadlines | None = None,
     ) -> Proposal:
         """Return a new proposal, for those who want the steps one by one, or to sign elsewhere.
 
@@ -44,10 +47,12 @@ class Contract:
             args: its arguments.
             transient: data that the endorsers see and no block holds.
             endorsing_organizations: MSP ids to ask instead of those that the gateway would choose.
+            deadlines: seconds for each step of this call, instead of the gateway's.
         """
         name = f"{self._contract_name}:{function}" if self._contract_name else function
+        connection = self._connection if deadlines is None else replace(self._connection, deadlines=deadlines)
         return Proposal.build(
-            self._connection,
+            connection,
             channel=self._channel,
             chaincode=self._chaincode,
             args=[_encoded(argument) for argument in (name, *args)],
@@ -61,9 +66,16 @@ class Contract:
         *args: Argument,
         transient: Mapping[str, bytes] | None = None,
         endorsing_organizations: Sequence[str] = (),
+        deadlines: Deadlines | None = None,
     ) -> bytes:
         """Ask one peer and return the answer; nothing is ordered. Raises `EvaluateError`."""
-        proposal = self.proposal(function, *args, transient=transient, endorsing_organizations=endorsing_organizations)
+        proposal = self.proposal(
+            function,
+            *args,
+            transient=transient,
+            endorsing_organizations=endorsing_organizations,
+            deadlines=deadlines,
+        )
         return await proposal.evaluate()
 
     async def submit_async(
@@ -72,12 +84,19 @@ class Contract:
         *args: Argument,
         transient: Mapping[str, bytes] | None = None,
         endorsing_organizations: Sequence[str] = (),
+        deadlines: Deadlines | None = None,
     ) -> SubmittedTransaction:
         """Endorse and send a transaction; return when it is accepted for ordering, before it is committed.
 
         Raises `EndorseError`, `SubmitError`, or `UnknownOutcomeError`, which carries the commit handle.
         """
-        proposal = self.proposal(function, *args, transient=transient, endorsing_organizations=endorsing_organizations)
+        proposal = self.proposal(
+            function,
+            *args,
+            transient=transient,
+            endorsing_organizations=endorsing_organizations,
+            deadlines=deadlines,
+        )
         transaction = await proposal.endorse()
         return await transaction.submit()
 
@@ -87,6 +106,7 @@ class Contract:
         *args: Argument,
         transient: Mapping[str, bytes] | None = None,
         endorsing_organizations: Sequence[str] = (),
+        deadlines: Deadlines | None = None,
         attempts: int = 1,
     ) -> bytes:
         """Endorse, send, wait for the commit, and return the contract's answer.
@@ -98,6 +118,7 @@ class Contract:
             args: its arguments.
             transient: data that the endorsers see and no block holds.
             endorsing_organizations: MSP ids to ask instead of those that the gateway would choose.
+            deadlines: seconds for each step of this call, instead of the gateway's.
             attempts: how many proposals to make in all. Only a transaction that Fabric declared invalid for a conflict
                 (MVCC, phantom) is proposed anew: it certainly changed nothing.
 
@@ -111,7 +132,13 @@ class Contract:
             attempts -= 1
             try:
                 return await self._submit_once(
-                    self.proposal(function, *args, transient=transient, endorsing_organizations=endorsing_organizations)
+                    self.proposal(
+                        function,
+                        *args,
+                        transient=transient,
+                        endorsing_organizations=endorsing_organizations,
+                        deadlines=deadlines,
+                    )
                 )
             except CommitError as error:
                 if attempts < 1 or not error.is_retryable:

@@ -1,24 +1,25 @@
 """The gateway: a connection to a peer that endorses, orders and reports for its clients."""
 
-import hashlib
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 import grpc
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-from fabric_protos.gateway import gateway_pb2
 
+from aiofabric.gateway import events_request as services
+from aiofabric.gateway import rebuild
+from aiofabric.gateway.channel import MESSAGE_LIMIT_BYTES, certificate_hash, secure_channel
 from aiofabric.gateway.commit import Commit
-from aiofabric.gateway.connection import Connection
+from aiofabric.gateway.connection import Connection, Message
 from aiofabric.gateway.deadlines import Deadlines
+from aiofabric.gateway.event import ChaincodeEvent
+from aiofabric.gateway.events_request import EventsRequest
 from aiofabric.gateway.network import Network
 from aiofabric.gateway.proposal import Proposal
 from aiofabric.gateway.transaction import Transaction
-from aiofabric.identity import Identity, Signer
+from aiofabric.identity import AsyncSigner, HashName, Identity, Signer
 
-MESSAGE_LIMIT_BYTES = 100 * 1024 * 1024
-"""Fabric's own limit for a message; gRPC's default of 4 MB is too small for a block."""
+__all__ = ["MESSAGE_LIMIT_BYTES", "Gateway"]
 
 
 class Gateway:
@@ -35,9 +36,10 @@ class Gateway:
         channel: grpc.aio.Channel,
         *,
         identity: Identity,
-        signer: Signer | None = None,
+        signer: Signer | AsyncSigner | None = None,
         deadlines: Deadlines | None = None,
         tls_certificate_hash: bytes = b"",
+        hash_name: HashName = "sha256",
     ) -> None:
         """Use a gRPC channel made elsewhere. It stays its maker's: closing it is theirs, unless they call `close`.
 
@@ -47,6 +49,7 @@ class Gateway:
             signer: signs as that identity; None to sign elsewhere.
             deadlines: seconds for each step.
             tls_certificate_hash: SHA-256 of the client's TLS certificate (DER), where peers ask for mutual TLS.
+            hash_name: the hash of ``digest`` for signing elsewhere. A signer gets whole messages and hashes by itself.
         """
         self._connection = Connection(
             channel=channel,
@@ -54,6 +57,7 @@ class Gateway:
             signer=signer,
             deadlines=deadlines or Deadlines(),
             tls_certificate_hash=tls_certificate_hash,
+            hash_name=hash_name,
         )
 
     @classmethod
@@ -63,12 +67,14 @@ class Gateway:
         *,
         tls_ca: bytes,
         identity: Identity,
-        signer: Signer | None = None,
+        signer: Signer | AsyncSigner | None = None,
         deadlines: Deadlines | None = None,
         tls_certificate_pem: bytes | None = None,
         tls_key_pem: bytes | None = None,
         tls_server_name: str | None = None,
         keepalive_s: float | None = None,
+        hash_name: HashName = "sha256",
+        channel_options: Sequence[tuple[str, str | int]] = (),
     ) -> Self:
         """Return a gateway at ``host:port``; nothing is sent before the first call, and ``async with`` closes it.
 
@@ -78,20 +84,33 @@ class Gateway:
             identity: who speaks.
             signer: signs as that identity; None to sign elsewhere.
             deadlines: seconds for each step.
-            tls_certificate_pem: the client's TLS certificate, for mutual TLS.
+            tls_certificate_pem: the client's TLS certificate, for mutual TLS; requests are bound to it.
             tls_key_pem: its key.
             tls_server_name: the name to expect in the peer's certificate, if it is not the target's host.
             keepalive_s: ping an idle connection this often, so that a dead one is noticed. Peers refuse less than 60 s
                 unless they are configured for more pings.
+            hash_name: the hash of ``digest`` for signing elsewhere. A signer gets whole messages and hashes by itself.
+            channel_options: gRPC channel arguments, in addition to ours; the last of a name counts.
+
+        Raises IdentityError for a TLS certificate without its key, or one that cannot be read.
         """
-        credentials = grpc.ssl_channel_credentials(tls_ca, tls_key_pem, tls_certificate_pem)
-        options = _options(tls_server_name=tls_server_name, keepalive_s=keepalive_s)
+        binding = certificate_hash(tls_certificate_pem) if tls_certificate_pem is not None else b""
+        channel = secure_channel(
+            target,
+            tls_ca=tls_ca,
+            tls_certificate_pem=tls_certificate_pem,
+            tls_key_pem=tls_key_pem,
+            tls_server_name=tls_server_name,
+            keepalive_s=keepalive_s,
+            options=channel_options,
+        )
         return cls(
-            grpc.aio.secure_channel(target, credentials, options=options),
+            channel,
             identity=identity,
             signer=signer,
             deadlines=deadlines,
-            tls_certificate_hash=_certificate_hash(tls_certificate_pem) if tls_certificate_pem else b"",
+            tls_certificate_hash=binding,
+            hash_name=hash_name,
         )
 
     async def __aenter__(self) -> Self:
@@ -115,42 +134,42 @@ class Gateway:
         """Return the network of a channel."""
         return Network(self._connection, channel=channel_name)
 
+    def proposal(self, encoded: bytes) -> Proposal:
+        """Return a proposal from its ``bytes``, with the signature that they hold, if any. Raises `MalformedError`."""
+        return rebuild.proposal(self._connection, encoded, None)
+
+    def transaction(self, encoded: bytes) -> Transaction:
+        """Return a transaction from its ``bytes``, as they are. Raises `MalformedError`."""
+        return rebuild.transaction(self._connection, encoded, None)
+
+    def commit(self, encoded: bytes) -> Commit:
+        """Return a commit from its ``bytes``, as they are: to ask again in another process. Raises `MalformedError`."""
+        return rebuild.commit(self._connection, encoded, None)
+
     def signed_proposal(self, encoded: bytes, signature: bytes) -> Proposal:
-        """Return a proposal from its ``bytes`` and a signature made elsewhere."""
-        proposed = gateway_pb2.ProposedTransaction.FromString(encoded)
-        proposed.proposal.signature = signature
-        return Proposal(self._connection, proposed=proposed)
+        """Return a proposal from its ``bytes`` and a signature made elsewhere. Raises `MalformedError`."""
+        return rebuild.proposal(self._connection, encoded, signature)
 
     def signed_transaction(self, encoded: bytes, signature: bytes) -> Transaction:
-        """Return a transaction from its ``bytes`` and a signature made elsewhere."""
-        prepared = gateway_pb2.PreparedTransaction.FromString(encoded)
-        prepared.envelope.signature = signature
-        return Transaction(self._connection, prepared=prepared)
+        """Return a transaction from its ``bytes`` and a signature made elsewhere. Raises `MalformedError`."""
+        return rebuild.transaction(self._connection, encoded, signature)
 
     def signed_commit(self, encoded: bytes, signature: bytes) -> Commit:
-        """Return a commit from its ``bytes`` and a signature made elsewhere."""
-        request = gateway_pb2.SignedCommitStatusRequest.FromString(encoded)
-        request.signature = signature
-        return Commit(self._connection, signed_request=request)
+        """Return a commit from its ``bytes`` and a signature made elsewhere. Raises `MalformedError`."""
+        return rebuild.commit(self._connection, encoded, signature)
 
+    def signed_chaincode_events_request(self, encoded: bytes, signature: bytes) -> EventsRequest[ChaincodeEvent]:
+        """Return a request for chaincode events from its ``bytes`` and a signature made elsewhere."""
+        return rebuild.events_request(self._connection, encoded, signature, services.CHAINCODE_EVENTS)
 
-def _options(*, tls_server_name: str | None, keepalive_s: float | None) -> list[tuple[str, str | int]]:
-    options: list[tuple[str, str | int]] = [
-        ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
-        ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
-    ]
-    if tls_server_name is not None:
-        options.append(("grpc.ssl_target_name_override", tls_server_name))
-    if keepalive_s is not None:
-        # Pings also while no call is open, and without a limit: gRPC's default gives up after two.
-        options += [
-            ("grpc.keepalive_time_ms", round(keepalive_s * 1000)),
-            ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.max_pings_without_data", 0),
-        ]
-    return options
+    def signed_block_events_request(self, encoded: bytes, signature: bytes) -> EventsRequest[Message]:
+        """Return a request for whole blocks from its ``bytes`` and a signature made elsewhere."""
+        return rebuild.events_request(self._connection, encoded, signature, services.BLOCKS)
 
+    def signed_filtered_block_events_request(self, encoded: bytes, signature: bytes) -> EventsRequest[Message]:
+        """Return a request for filtered blocks from its ``bytes`` and a signature made elsewhere."""
+        return rebuild.events_request(self._connection, encoded, signature, services.FILTERED_BLOCKS)
 
-def _certificate_hash(certificate_pem: bytes) -> bytes:
-    certificate = x509.load_pem_x509_certificate(certificate_pem)
-    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
+    def signed_block_and_private_data_events_request(self, encoded: bytes, signature: bytes) -> EventsRequest[Message]:
+        """Return a request for blocks with private data from its ``bytes`` and a signature made elsewhere."""
+        return rebuild.events_request(self._connection, encoded, signature, services.BLOCKS_AND_PRIVATE_DATA)

@@ -74,7 +74,7 @@ class Proposal(Signable):
         encoded: Octets = proposed.SerializeToString()
         return encoded
 
-    async def evaluate(self) -> Octets:
+    async def evaluate(self, *, timeout_s: float | None = None) -> Octets:
         """Let one peer run it, and return the contract's answer. Nothing is ordered or changed.
 
         Raises `EvaluateError`.
@@ -82,14 +82,14 @@ class Proposal(Signable):
         request = gateway_pb2.EvaluateRequest(
             transaction_id=self._transaction_id,
             channel_id=self._channel,
-            proposed_transaction=self._signed_proposal(),
+            proposed_transaction=await self._signed_proposal(),
             target_organizations=self._organizations,
         )
-        response = await self._connection.evaluate(request)
+        response = await self._connection.evaluate(request, timeout_s=timeout_s)
         payload: Octets = response.result.payload
         return payload
 
-    async def endorse(self) -> Transaction:
+    async def endorse(self, *, timeout_s: float | None = None) -> Transaction:
         """Collect the endorsements that the channel's policy asks for; nothing changes until the result is submitted.
 
         Raises `EndorseError`, or `TransactionMismatchError` if what came back is not this proposal's transaction.
@@ -97,14 +97,14 @@ class Proposal(Signable):
         request = gateway_pb2.EndorseRequest(
             transaction_id=self._transaction_id,
             channel_id=self._channel,
-            proposed_transaction=self._signed_proposal(),
+            proposed_transaction=await self._signed_proposal(),
             endorsing_organizations=self._organizations,
         )
-        envelope = (await self._connection.endorse(request)).prepared_transaction
+        envelope = (await self._connection.endorse(request, timeout_s=timeout_s)).prepared_transaction
         agreed(envelope.payload, proposal=self.message, transaction_id=self._transaction_id)
         # A signature from elsewhere is the client's to give, so one that the peer put there is dropped.
         prepared = gateway_pb2.PreparedTransaction(envelope=common_pb2.Envelope(payload=envelope.payload))
         return Transaction(self._connection, prepared=prepared)
 
-    def _signed_proposal(self) -> Message:
-        return proposal_pb2.SignedProposal(proposal_bytes=self.message, signature=self._sign())
+    async def _signed_proposal(self) -> Message:
+        return proposal_pb2.SignedProposal(proposal_bytes=self.message, signature=await self._sign())

@@ -1,8 +1,7 @@
 """What a client signs: here and now with the gateway's signer, or elsewhere and later."""
 
-import hashlib
-
 from aiofabric.gateway.connection import Connection
+from aiofabric.identity import digest
 
 Octets = bytes
 """The built-in type, for classes that have a property of that name, as the official API wants."""
@@ -27,8 +26,8 @@ class Signable:
 
     @property
     def digest(self) -> Octets:
-        """SHA-256 of `message`: 32 bytes."""
-        return hashlib.sha256(self._message).digest()
+        """The digest of `message` by the gateway's ``hash_name``: SHA-256, unless it was connected with another."""
+        return digest(self._message, hash_name=self._connection.hash_name)
 
     @property
     def signature(self) -> Octets:
@@ -40,8 +39,8 @@ class Signable:
         """Whether the signature is there."""
         return bool(self._signature)
 
-    def _sign(self) -> Octets:
+    async def _sign(self) -> Octets:
         """Return the signature, made now if need be. Raises `UnsignedError` without one and without a signer."""
         if not self._signature:
-            self._signature = self._connection.sign(self._message)
+            self._signature = await self._connection.sign(self._message)
         return self._signature

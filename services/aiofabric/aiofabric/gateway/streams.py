@@ -1,9 +1,10 @@
 """Streams of what was committed: blocks from the Deliver service, chaincode events from the Gateway."""
 
+import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import grpc
 from fabric_protos.common import common_pb2
@@ -14,18 +15,22 @@ from aiofabric.gateway.event import ChaincodeEvent
 from aiofabric.gateway.rpc_status import failures_as
 
 Item = TypeVar("Item")
+Call = Any
+"""A gRPC call that streams responses; its class is gRPC's own affair."""
 
 
 class EventStream(Generic[Item]):
     """An endless iterator over what the ledger commits. It is asked for when it is made, and ends when it is closed.
 
-    ``async with`` closes it; so does leaving the program. When the connection drops or the peer stops, iterating
-    raises `EventStreamError`: open a new stream from the last checkpoint. A stream has one reader.
+    ``async with`` returns when the request is signed and on its way, and closes the stream at its end; so does leaving
+    the program. When the connection drops or the peer stops, iterating raises `EventStreamError`: open a new stream
+    from the last checkpoint. A stream has one reader.
     """
 
-    def __init__(self, call: Message, *, read: Callable[[Message], Iterable[Item]]) -> None:
-        """Take a gRPC call that streams responses, and what reads items from one response."""
-        self._call = call
+    def __init__(self, opening: Coroutine[Any, Any, Call], *, read: Callable[[Message], Iterable[Item]]) -> None:
+        """Take what signs and sends the request and returns the call, and what reads items from one response."""
+        self._opening = asyncio.ensure_future(opening)
+        self._opening.add_done_callback(_not_forgotten)
         self._read = read
         self._waiting: deque[Item] = deque()
         self._is_closed = False
@@ -39,6 +44,7 @@ class EventStream(Generic[Item]):
         return self._waiting.popleft()
 
     async def __aenter__(self) -> Self:
+        await self._call()
         return self
 
     async def __aexit__(
@@ -50,14 +56,23 @@ class EventStream(Generic[Item]):
         """Stop the stream. Other streams of the same gateway go on."""
         self._is_closed = True
         self._waiting.clear()
-        self._call.cancel()
+        if not self._opening.done():
+            self._opening.cancel()
+        elif not self._opening.cancelled() and self._opening.exception() is None:
+            self._opening.result().cancel()
+
+    async def _call(self) -> Call:
+        # A reader that gives up waiting must not take the opening with it.
+        with failures_as(EventStreamError):
+            return await asyncio.shield(self._opening)
 
     async def _response(self) -> Message:
         if self._is_closed:
             raise StopAsyncIteration
         try:
+            call = await self._call()
             with failures_as(EventStreamError):
-                response = await self._call.read()
+                response = await call.read()
         except EventStreamError:
             if self._is_closed:
                 raise StopAsyncIteration from None
@@ -65,6 +80,12 @@ class EventStream(Generic[Item]):
         if response is grpc.aio.EOF:
             raise EventStreamError("the peer ended the stream", code="UNAVAILABLE")
         return response
+
+
+def _not_forgotten(opening: "asyncio.Future[Call]") -> None:
+    """Look at a failure, so that the event loop does not report one of a stream that nobody read."""
+    if not opening.cancelled():
+        opening.exception()
 
 
 def chaincode_events(response: Message) -> list[ChaincodeEvent]:
@@ -79,6 +100,23 @@ def chaincode_events(response: Message) -> list[ChaincodeEvent]:
         )
         for event in response.events
     ]
+
+
+def chaincode_events_after(block_number: int, transaction_id: str) -> Callable[[Message], list[ChaincodeEvent]]:
+    """Return a reader that leaves out a block's events up to and including those of one transaction.
+
+    If the transaction has no event there, the block's events all come: rather twice than never. A peer that is asked
+    to skip would wait for an event of it without end (Fabric, internal/pkg/gateway/chaincodeevents.go).
+    """
+
+    def read(response: Message) -> list[ChaincodeEvent]:
+        events = chaincode_events(response)
+        transactions = [event.transaction_id for event in events]
+        if response.block_number != block_number or transaction_id not in transactions:
+            return events
+        return events[transactions.index(transaction_id) + 1 :]
+
+    return read
 
 
 # Deliver answers in its own status codes; the names are gRPC's, so that a caller has one vocabulary.

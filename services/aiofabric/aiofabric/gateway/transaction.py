@@ -73,7 +73,7 @@ class Transaction(Signable):
         encoded: Octets = prepared.SerializeToString()
         return encoded
 
-    async def submit(self) -> SubmittedTransaction:
+    async def submit(self, *, timeout_s: float | None = None) -> SubmittedTransaction:
         """Send the transaction for ordering, and return the handle that tells whether it was committed.
 
         Everything is signed before anything is sent, so that nothing can fail in between. Sending the same transaction
@@ -83,14 +83,16 @@ class Transaction(Signable):
             SubmitError: it was refused.
             UnknownOutcomeError: it may have been accepted; the error carries the commit handle.
         """
-        self._sign()
+        await self._sign()
         question = status_request(self._connection, channel=self._channel, transaction_id=self._transaction_id)
+        if self._connection.signer is not None:
+            question.signature = await self._connection.sign(question.request)
         commit = SubmittedTransaction(self._connection, signed_request=question, result=self.result)
         request = gateway_pb2.SubmitRequest(
             transaction_id=self._transaction_id, channel_id=self._channel, prepared_transaction=self._envelope()
         )
         try:
-            await self._connection.submit(request)
+            await self._connection.submit(request, timeout_s=timeout_s)
         except SubmitError as error:
             if _is_refusal(error):
                 raise

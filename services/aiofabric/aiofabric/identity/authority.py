@@ -9,7 +9,7 @@ from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
@@ -17,6 +17,9 @@ from aiofabric.identity.signing import P256_ORDER
 
 Role = Literal["client", "peer", "admin", "orderer"]
 """The NodeOU of an identity: exactly one organisational unit of its subject says what it is."""
+
+PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+"""A key that an identity of Fabric may have."""
 
 ATTRIBUTES_OID = ObjectIdentifier("1.2.3.4.5.6.7.8.1")
 VALID_FOR = dt.timedelta(days=3650)
@@ -66,11 +69,26 @@ class CertificateAuthority:
         A negative ``valid_for`` is refused; a short one lets tests see a certificate expire.
         """
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._leaf(_name(common_name, unit=role), key=key, valid_for=valid_for)
+        certificate = self.issue_for(
+            key.public_key(), common_name, role=role, attributes=attributes, valid_for=valid_for
+        )
+        return IssuedIdentity(certificate, _key_pem(key))
+
+    def issue_for(
+        self,
+        public_key: PublicKey,
+        common_name: str,
+        *,
+        role: Role,
+        attributes: Mapping[str, str] | None = None,
+        valid_for: dt.timedelta = VALID_FOR,
+    ) -> bytes:
+        """Issue an enrolment certificate (PEM) for a key that stays where it is, in a token for instance."""
+        builder = self._leaf(_name(common_name, unit=role), key=public_key, valid_for=valid_for)
         if attributes:
             value = json.dumps({"attrs": dict(attributes)}, sort_keys=True, separators=(",", ":")).encode()
             builder = builder.add_extension(x509.UnrecognizedExtension(ATTRIBUTES_OID, value), critical=False)
-        return IssuedIdentity(_sign_low_s(builder, self._key), _key_pem(key))
+        return _sign_low_s(builder, self._key)
 
     def issue_tls(self, common_name: str) -> IssuedIdentity:
         """Issue a TLS certificate for a server on this machine (SAN ``localhost`` and ``127.0.0.1``)."""
@@ -79,14 +97,12 @@ class CertificateAuthority:
             [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
         )
         usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
-        builder = self._leaf(_name(common_name), key=key, valid_for=VALID_FOR)
+        builder = self._leaf(_name(common_name), key=key.public_key(), valid_for=VALID_FOR)
         builder = builder.add_extension(names, critical=False).add_extension(usages, critical=False)
         return IssuedIdentity(_sign_low_s(builder, self._key), _key_pem(key))
 
-    def _leaf(
-        self, name: x509.Name, *, key: ec.EllipticCurvePrivateKey, valid_for: dt.timedelta
-    ) -> x509.CertificateBuilder:
-        builder = _builder(name, issuer=self._certificate.subject, key=key.public_key(), valid_for=valid_for)
+    def _leaf(self, name: x509.Name, *, key: PublicKey, valid_for: dt.timedelta) -> x509.CertificateBuilder:
+        builder = _builder(name, issuer=self._certificate.subject, key=key, valid_for=valid_for)
         authority = self._certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
         return (
             builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -101,9 +117,7 @@ def _name(common_name: str, *, organisation: str = "", unit: str = "") -> x509.N
     return x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def _builder(
-    name: x509.Name, *, issuer: x509.Name, key: ec.EllipticCurvePublicKey, valid_for: dt.timedelta
-) -> x509.CertificateBuilder:
+def _builder(name: x509.Name, *, issuer: x509.Name, key: PublicKey, valid_for: dt.timedelta) -> x509.CertificateBuilder:
     now = dt.datetime.now(tz=dt.UTC)
     return (
         x509.CertificateBuilder()
