@@ -1,4 +1,6 @@
-"""What of a block the orderers answer for."""
+"""A block's hash, and what of a block the orderers answer for (``protoutil/blockutils.go``)."""
+
+import hashlib
 
 from fabric_protos.common import common_pb2
 
@@ -13,3 +15,25 @@ def signed_part(block: bytes) -> bytes:
     kept.metadata.metadata.append(whole.metadata.metadata[0])
     part: bytes = kept.SerializeToString(deterministic=True)
     return part
+
+
+def header_bytes(number: int, *, previous_hash: bytes, data_hash: bytes) -> bytes:
+    """Return DER ``SEQUENCE {INTEGER, OCTET STRING, OCTET STRING}``: what is hashed and signed, not the protobuf."""
+    integer = number.to_bytes(number.bit_length() // 8 + 1, "big")  # one bit more keeps it positive
+    content = _der(0x02, integer) + _der(0x04, previous_hash) + _der(0x04, data_hash)
+    return _der(0x30, content)
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    # Numbers have 9 bytes at most and hashes 32, so every length fits DER's short form.
+    return bytes((tag, len(content))) + content
+
+
+def header_der(header: common_pb2.BlockHeader) -> bytes:
+    """Return `header_bytes` of a protobuf header."""
+    return header_bytes(header.number, previous_hash=header.previous_hash, data_hash=header.data_hash)
+
+
+def block_hash(header: common_pb2.BlockHeader) -> bytes:
+    """Return the SHA-256 by which the next block names this one."""
+    return hashlib.sha256(header_der(header)).digest()

@@ -6,33 +6,28 @@ from collections.abc import Sequence
 
 from fabric_protos.common import common_pb2
 
+from aiofabric.blocks import block_hash, header_bytes, header_der
 from aiofabric.embedded.membership import Member
 from aiofabric.identity.signing import Signer
 
+__all__ = [
+    "COMMIT_HASH",
+    "FILTER",
+    "LAST_CONFIG",
+    "ORDERER",
+    "SIGNATURES",
+    "block_hash",
+    "data_hash",
+    "header_bytes",
+    "header_der",
+    "signatures_of",
+    "signed_block",
+    "signed_by",
+    "unsigned_block",
+]
+
 SIGNATURES, LAST_CONFIG, FILTER, ORDERER, COMMIT_HASH = range(5)
 """Slots of the block metadata. None of them is covered by the block hash."""
-
-
-def header_bytes(number: int, *, previous_hash: bytes, data_hash: bytes) -> bytes:
-    """Return DER ``SEQUENCE {INTEGER, OCTET STRING, OCTET STRING}``: what is hashed and signed, not the protobuf."""
-    integer = number.to_bytes(number.bit_length() // 8 + 1, "big")  # one bit more keeps it positive
-    content = _der(0x02, integer) + _der(0x04, previous_hash) + _der(0x04, data_hash)
-    return _der(0x30, content)
-
-
-def _der(tag: int, content: bytes) -> bytes:
-    # Numbers have 9 bytes at most and hashes 32, so every length fits DER's short form.
-    return bytes((tag, len(content))) + content
-
-
-def header_der(header: common_pb2.BlockHeader) -> bytes:
-    """Return `header_bytes` of a protobuf header."""
-    return header_bytes(header.number, previous_hash=header.previous_hash, data_hash=header.data_hash)
-
-
-def block_hash(header: common_pb2.BlockHeader) -> bytes:
-    """Return the SHA-256 by which the next block names this one."""
-    return hashlib.sha256(header_der(header)).digest()
 
 
 def data_hash(data: Sequence[bytes]) -> bytes:

@@ -1,0 +1,274 @@
+"""The facade: a real Fabric network on this machine, from Python."""
+
+import asyncio
+import dataclasses
+import shutil
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiofabric.identity import Identity, Signer
+from aiofabric.network import deployment
+from aiofabric.network.administration import PeerAdministration
+from aiofabric.network.binaries import Binaries, find_binaries
+from aiofabric.network.definition import ChaincodeDefinition
+from aiofabric.network.description import ChaincodeServer, Description, read_description, write_description
+from aiofabric.network.errors import DeployError, NotANetworkError
+from aiofabric.network.identities import load_user
+from aiofabric.network.plan import Layout, Organisation, make_plan
+from aiofabric.network.ports import free_ports
+from aiofabric.network.provision import provision
+from aiofabric.network.readiness import join_orderers, join_peers, wait_ready
+from aiofabric.network.supervision import Supervisor
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an organisation's gateway peer is, and what its TLS certificate descends from."""
+
+    address: str
+    tls_ca: Path
+
+    @property
+    def tls_ca_pem(self) -> bytes:
+        """The certificate of the TLS authority, PEM."""
+        return self.tls_ca.read_bytes()
+
+
+class Network:
+    """A network in a folder: make it with `create`, find it again with `open`. ``async with`` stops it at the end.
+
+    By default its processes end with this one, however it ends; with ``detached`` they outlive it.
+
+    Example:
+        >>> async with await Network.create(Path("net"), organisations=[Organisation("Org1MSP")]) as network:
+        ...     await network.deploy(ChaincodeDefinition("basic"))
+        ...     await network.start_chaincode("basic", entry_point="basic:invoke")
+        ...     endpoint = network.endpoint("Org1MSP")
+    """
+
+    def __init__(self, layout: Layout, description: Description, *, supervisor: Supervisor) -> None:
+        self._layout = layout
+        self._description = description
+        self._supervisor = supervisor
+
+    @classmethod
+    async def create(
+        cls,
+        directory: Path,
+        *,
+        organisations: Sequence[Organisation],
+        orderers: int = 4,
+        channel: str = "mychannel",
+        binaries: Binaries | None = None,
+        detached: bool = False,
+    ) -> Self:
+        """Make a network, start it, let everybody join the channel, and return when it takes transactions.
+
+        Args:
+            directory: where it will live; it is made if absent, and refused if anything is in it.
+            organisations: those that endorse, with one peer each.
+            orderers: 4 for BFT (Fabric 3.1), each of an organisation of its own; 1 for Raft.
+            channel: name of its channel.
+            binaries: Fabric's programs; those on PATH if None.
+            detached: whether its processes outlive this one.
+
+        Raises PlanError, BinariesMissingError, ProcessError, JoinError. Processes are stopped then, files stay for a
+        look at their logs; `destroy` removes them.
+        """
+        layout = _layout(directory)
+        found = binaries if binaries is not None else await asyncio.to_thread(find_binaries)
+        plan = make_plan(channel=channel, organisations=organisations, orderers=orderers, ports=free_ports())
+        genesis_hash = await asyncio.to_thread(provision, layout, plan, organisations=organisations, binaries=found)
+        description = Description(plan, genesis_hash, found)
+        network = cls(layout, description, supervisor=Supervisor(layout, detached=detached))
+        try:
+            await network.start()
+        except BaseException:
+            await network.stop()
+            raise
+        write_description(layout, description)
+        return network
+
+    @classmethod
+    def open(cls, directory: Path, *, detached: bool = False) -> Self:
+        """Find a network that was made before, whether it runs or not. Raises NotANetworkError."""
+        layout = _layout(directory)
+        return cls(layout, read_description(layout), supervisor=Supervisor(layout, detached=detached))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def directory(self) -> Path:
+        """Its folder."""
+        return self._layout.root
+
+    @property
+    def description(self) -> Description:
+        """What it is."""
+        return self._description
+
+    @property
+    def channel(self) -> str:
+        """The name of its channel."""
+        return self._description.plan.channel
+
+    @property
+    def genesis_hash(self) -> str:
+        """Hex SHA-256 of the genesis block's header: what pins the channel."""
+        return self._description.genesis_hash
+
+    @property
+    def organisations(self) -> tuple[str, ...]:
+        """MSP ids of the organisations that endorse."""
+        return tuple(peer.msp_id for peer in self._description.plan.peers)
+
+    @property
+    def processes(self) -> tuple[str, ...]:
+        """Names of its processes, in the order of starting."""
+        return tuple(self._supervisor.commands(self._description))
+
+    def endpoint(self, msp_id: str) -> Endpoint:
+        """Return where an organisation's gateway is. Raises PlanError if there is no such organisation."""
+        peer = self._description.plan.peer_of(msp_id)
+        return Endpoint(peer.address, self._layout.organisation(msp_id) / "msp" / "tlscacerts" / "tlsca.pem")
+
+    def user(self, msp_id: str, name: str = "admin") -> tuple[Identity, Signer]:
+        """Return a client's identity and signer. Raises NotANetworkError if there is no such user."""
+        return load_user(self._layout.root, msp_id=msp_id, name=name)
+
+    async def start(self) -> None:
+        """Start what does not run, and return when transactions can be made. Raises ProcessError, JoinError."""
+        plan = self._description.plan
+        for name, command in self._supervisor.commands(self._description).items():
+            self._supervisor.start(name, command)
+        for name in self.processes:
+            await self._supervisor.healthy(self._description, name)
+        await join_orderers(self._layout, plan)
+        async with self._administrations() as peers:
+            await join_peers(self._layout, peers)
+            await wait_ready(self._description, peers)
+
+    async def stop(self) -> None:
+        """Stop every process of the folder. Blocks stay; `start` goes on from there."""
+        self._supervisor.stop_everything()
+
+    async def destroy(self) -> None:
+        """Stop every process and remove the folder with everything in it."""
+        await self.stop()
+        remove(self._layout.root)
+
+    def kill(self, name: str) -> None:
+        """Kill one process as ``kill -9`` does, for tests of what happens then."""
+        self._known(name)
+        self._supervisor.kill(name)
+
+    def halt(self, name: str) -> None:
+        """Stop one process in order."""
+        self._known(name)
+        self._supervisor.stop(name)
+
+    async def restart(self, name: str) -> None:
+        """Stop one process if it runs, start it, and return when it is of use again. Raises ProcessError."""
+        self._known(name)
+        self._supervisor.stop(name)
+        self._supervisor.start(name, self._supervisor.commands(self._description)[name])
+        await self._supervisor.healthy(self._description, name)
+
+    async def deploy(self, definition: ChaincodeDefinition) -> Mapping[str, str]:
+        """Install, approve and commit a chaincode on all organisations; return each one's package id.
+
+        The next definition of the same name takes the next ``sequence``. Raises DeployError.
+        """
+        known = self._description.servers_of(definition.name)
+        where = deployment.addresses(definition, self._description.plan.peers, known=known, ports=free_ports())
+        async with self._administrations() as peers:
+            package_ids = await deployment.deploy(definition, where, peers=peers, channel=self.channel)
+            had = {server.msp_id: server for server in known}
+            servers = [
+                dataclasses.replace(
+                    had.get(msp_id, ChaincodeServer(definition.name, msp_id, "", "")),
+                    address=where[msp_id],
+                    package_id=package_id,
+                )
+                for msp_id, package_id in package_ids.items()
+            ]
+            self._note(self._description.with_servers(*servers))
+            await wait_ready(self._description, peers)
+        return package_ids
+
+    async def start_chaincode(
+        self,
+        name: str,
+        *,
+        entry_point: str,
+        environment: Mapping[str, str] | None = None,
+        organisations: Sequence[str] = (),
+    ) -> None:
+        """Run a chaincode's servers, one process for each organisation; they belong to the network from now on.
+
+        A server that runs is restarted, so that it serves the newest package and code.
+
+        Args:
+            name: of a chaincode that was deployed.
+            entry_point: ``module:attribute`` of the contract, for `aiofabric.chaincode`.
+            environment: what is added to the environment, such as PYTHONPATH.
+            organisations: whose servers; all if empty.
+
+        Raises DeployError if it was not deployed, ProcessError if a server does not start.
+        """
+        servers = [
+            dataclasses.replace(server, entry_point=entry_point, environment=tuple(sorted((environment or {}).items())))
+            for server in self._description.servers_of(name)
+            if not organisations or server.msp_id in organisations
+        ]
+        if not servers:
+            raise DeployError(f"{name} is not deployed here: deploy it first")
+        self._note(self._description.with_servers(*servers))
+        for server in servers:
+            await self.restart(server.name)
+
+    @asynccontextmanager
+    async def _administrations(self) -> AsyncIterator[list[PeerAdministration]]:
+        async with AsyncExitStack() as stack:
+            yield [
+                await stack.enter_async_context(self.administration(peer.msp_id))
+                for peer in self._description.plan.peers
+            ]
+
+    def administration(self, msp_id: str) -> PeerAdministration:
+        """Return a connection to an organisation's peer as its admin; ``async with`` closes it."""
+        peer = self._description.plan.peer_of(msp_id)
+        return PeerAdministration(self._layout.root, peer, channel_name=self.channel)
+
+    def _known(self, name: str) -> None:
+        if name not in self.processes:
+            raise NotANetworkError(f"the network has no process {name}; there are {', '.join(self.processes)}")
+
+    def _note(self, description: Description) -> None:
+        self._description = description
+        write_description(self._layout, description)
+
+
+def remove(directory: Path) -> None:
+    """Remove a network's folder, finished or not, after its processes were stopped.
+
+    Raises NotANetworkError if this library did not make it.
+    """
+    layout = _layout(directory)
+    if not layout.marker.exists():
+        raise NotANetworkError(f"{layout.root} was not made by aiofabric.network: it is left alone")
+    Supervisor(layout, detached=True).stop_everything()
+    shutil.rmtree(layout.root)
+
+
+def _layout(directory: Path) -> Layout:
+    return Layout(directory.resolve())  # Fabric takes relative paths from other folders than ours
