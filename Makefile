@@ -1,6 +1,6 @@
 # wayproof: two commands do all the set-up: `make demo` and `make test`.
 # Everything bootstraps itself into .venv (uv comes from PyPI). Nothing is installed outside this folder, but for Chromium
-# from Debian's packages, by `make test`, where root asks for it and it is missing.
+# and SoftHSM from Debian's packages, by `make test`, where root asks for it and they are missing.
 PYTHON ?= python3
 BIN := .venv/bin
 DISTRIBUTIONS := chaincode services/aiofabric services/verifier services/wayproof
@@ -39,7 +39,7 @@ demo: .venv/.ready web ## Run the story, then leave the pages up (ONCE=1: end by
 fabric-binaries: .venv/.ready ## Get Fabric's programs into a cache outside this folder (FABRIC_ARCHIVE=FILE or folder at hand)
 	@$(BIN)/wayproof network fetch $(if $(FABRIC_ARCHIVE),--archive "$(FABRIC_ARCHIVE)")
 
-test: .venv/.ready lint web browser ## Pass every check and test that this machine can run
+test: .venv/.ready lint web browser softhsm ## Pass every check and test that this machine can run
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS)
 
 browser: # Chromium for the tests of the pages, from Debian's packages
@@ -49,6 +49,14 @@ browser: # Chromium for the tests of the pages, from Debian's packages
 	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 \
 	      || echo "Chromium could not be installed: the tests of the pages will be skipped"; \
 	  else echo "No Chromium here (Debian, Ubuntu: apt install chromium): the tests of the pages will be skipped"; fi; }
+
+softhsm: # SoftHSM for the tests of keys in tokens, from Debian's packages
+	@command -v softhsm2-util >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing SoftHSM for the tests of keys in tokens …"; \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends softhsm2; } >/dev/null 2>&1 \
+	      || echo "SoftHSM could not be installed: the tests of keys in tokens will be skipped"; \
+	  else echo "No SoftHSM here (Debian, Ubuntu: apt install softhsm2): the tests of keys in tokens will be skipped"; fi; }
 
 lint: .venv/.ready ## Style, types and import rules
 	@$(BIN)/ruff check .
