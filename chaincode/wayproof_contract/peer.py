@@ -1,6 +1,7 @@
 """The contract as a peer runs it: aiofabric's stub on one side, `dispatch.invoke` on the other.
 
-This is the entry point `wayproof_contract.peer:chaincode`, and the only module here that knows aiofabric.
+This is the entry point `wayproof_contract.peer:chaincode`, and the only module here that knows aiofabric. As a program
+(`python -m wayproof_contract.peer --help`) it serves the contract to peers.
 """
 
 from collections.abc import Sequence
@@ -44,3 +45,9 @@ def chaincode(stub: ChaincodeStub) -> Response:
     )
     answer = invoke(transaction, state=_StubState(stub))
     return Response(status=answer.status, message=answer.message, payload=answer.payload)
+
+
+if __name__ == "__main__":
+    from aiofabric.chaincode.cli import main
+
+    raise SystemExit(main(chaincode=chaincode))
