@@ -9,6 +9,8 @@ from aiofabric.network.plan import Layout, Orderer, Peer
 from aiofabric.network.processes import Command
 
 LOG_LEVEL = "warn"
+LOG_FORMAT = "%{time:2006-01-02T15:04:05.000Z07:00} %{level} %{module}: %{message}"
+"""Fabric's own has colours, which do no good in a file."""
 
 _OVERRIDES = ("CORE_", "ORDERER_")
 
@@ -36,4 +38,5 @@ def _environment(layout: Layout, name: str) -> dict[str, str]:
     # What an operator has set for other networks (CORE_…, ORDERER_…) would win over our files.
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(_OVERRIDES)}
     level = os.environ.get("FABRIC_LOGGING_SPEC", LOG_LEVEL)
-    return {**inherited, "FABRIC_CFG_PATH": str(layout.node(name)), "FABRIC_LOGGING_SPEC": level}
+    logging = {"FABRIC_LOGGING_SPEC": level, "FABRIC_LOGGING_FORMAT": LOG_FORMAT}
+    return {**inherited, **logging, "FABRIC_CFG_PATH": str(layout.node(name))}
