@@ -1,5 +1,6 @@
 """Deploying a chaincode on all organisations of a network, and on one that came later."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 from aiofabric.network import lifecycle
@@ -8,7 +9,7 @@ from aiofabric.network.definition import ChaincodeDefinition
 from aiofabric.network.description import ChaincodeServer
 from aiofabric.network.errors import DeployError
 from aiofabric.network.health import wait_until
-from aiofabric.network.package import ChaincodePackage, ChaincodeTls, ccaas_package
+from aiofabric.network.package import ccaas_package
 from aiofabric.network.plan import HOST, Peer
 
 VISIBLE_TIMEOUT_S = 60.0
@@ -59,19 +60,25 @@ async def deploy(
     return {msp_id: package.package_id for msp_id, package in packages.items()}
 
 
-async def adopt(
-    newcomer: PeerAdministration,
-    server: ChaincodeServer,
-    *,
-    label: str,
-    tls: ChaincodeTls | None = None,
-    channel: str,
-) -> ChaincodePackage:
+def for_newcomer(servers: Sequence[ChaincodeServer], *, msp_id: str, ports: Iterator[int]) -> Iterator[ChaincodeServer]:
+    """Yield a server for a newcomer of every chaincode that the others have, its package id still the others'.
+
+    Where all share one address the newcomer shares it too.
+    """
+    for name in dict.fromkeys(server.chaincode for server in servers):
+        others = [server for server in servers if server.chaincode == name]
+        is_shared = len(others) > 1 and len({server.address for server in others}) == 1
+        address = others[0].address if is_shared else f"{HOST}:{next(ports)}"
+        yield dataclasses.replace(others[0], msp_id=msp_id, address=address)
+
+
+async def adopt(newcomer: PeerAdministration, server: ChaincodeServer, *, channel: str) -> str:
     """Install a chaincode that the channel has already on a newcomer's peer, and approve of it for the newcomer.
 
-    Raises DeployError, also if the channel has no such chaincode.
+    Returns the package id. Raises DeployError, also if the channel has no such chaincode.
     """
-    package = ccaas_package(label, address=server.address, tls=tls)
+    label = server.package_id.partition(":")[0]
+    package = ccaas_package(label, address=server.address)
     definition = await lifecycle.committed(newcomer.endorser, channel=channel, name=server.chaincode)
     if definition is None:
         raise DeployError(f"{channel} has no chaincode {server.chaincode}: deploy it first")
@@ -79,7 +86,7 @@ async def adopt(
     await lifecycle.approve(
         newcomer.lifecycle, definition.terms, package_id=package.package_id, msp_id=newcomer.peer.msp_id
     )
-    return package
+    return package.package_id
 
 
 async def _wait_approved(

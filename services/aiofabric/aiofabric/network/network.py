@@ -3,24 +3,28 @@
 import asyncio
 import dataclasses
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aiofabric.identity import Identity, Signer
 from aiofabric.network import deployment
 from aiofabric.network.administration import PeerAdministration
 from aiofabric.network.binaries import Binaries, find_binaries
+from aiofabric.network.channel_config import Signatory, broadcast, config_of, signed_update
 from aiofabric.network.definition import ChaincodeDefinition
+from aiofabric.network.delta import config_update
 from aiofabric.network.description import ChaincodeServer, Description, read_description, write_description
-from aiofabric.network.errors import DeployError, NotANetworkError
+from aiofabric.network.errors import ConfigUpdateError, DeployError, NotANetworkError, PlanError
 from aiofabric.network.identities import load_user
-from aiofabric.network.plan import Layout, Organisation, make_plan
+from aiofabric.network.newcomer import make_newcomer, newcomer_group
+from aiofabric.network.plan import Layout, Organisation, check_organisation, make_plan, plan_peer
 from aiofabric.network.ports import free_ports
 from aiofabric.network.provision import provision
-from aiofabric.network.readiness import join_orderers, join_peers, wait_ready
+from aiofabric.network.readiness import join_orderers, join_peers, wait_configured, wait_ready
+from aiofabric.network.revocation import add_revocation_list, revocation_list
 from aiofabric.network.supervision import Supervisor
 
 
@@ -171,6 +175,10 @@ class Network:
         self._known(name)
         self._supervisor.kill(name)
 
+    def ended(self) -> tuple[str, ...]:
+        """Return the names of its processes that do not run."""
+        return tuple(name for name in self.processes if not self._supervisor.folder(name).is_alive())
+
     def halt(self, name: str) -> None:
         """Stop one process in order."""
         self._known(name)
@@ -235,6 +243,70 @@ class Network:
         self._note(self._description.with_servers(*servers))
         for server in servers:
             await self.restart(server.name)
+
+    async def config_block(self) -> bytes:
+        """Return the channel's newest config block, a serialized ``common.Block``. Raises ConfigUpdateError."""
+        async with self.administration(self.organisations[0]) as peer:
+            return await peer.config_block()
+
+    async def update_channel(self, change: Callable[[Any], None], *, signed_by: Sequence[str] = ()) -> bytes:
+        """Change the channel's configuration; return the new config block when every peer has it.
+
+        Args:
+            change: is given the present channel group (``common.ConfigGroup``) and changes it in place.
+            signed_by: MSP ids whose admins sign, also those of orderers; a majority of the organisations if empty.
+
+        Raises ConfigUpdateError if nothing is changed, or the orderers refuse.
+        """
+        config = config_of(await self.config_block())
+        updated = type(config.channel_group)()
+        updated.CopyFrom(config.channel_group)
+        change(updated)
+        update = config_update(config.channel_group, updated, channel=self.channel)
+        if update is None:
+            raise ConfigUpdateError("the configuration is so already: nothing to change")
+        msp_ids = signed_by or self.organisations[: len(self.organisations) // 2 + 1]
+        signatories = [Signatory(*self.user(msp_id)) for msp_id in msp_ids]
+        serialized = update.SerializeToString(deterministic=True)
+        envelope = signed_update(serialized, channel=self.channel, signatories=signatories)
+        await broadcast(self._layout.root, envelope, orderers=self._description.plan.orderers)
+        async with self._administrations() as peers:
+            for peer in peers:
+                await wait_configured(peer, sequence=config.sequence + 1)
+            return await peers[0].config_block()
+
+    async def revoke(self, msp_id: str, certificate_pem: bytes) -> bytes:
+        """Revoke a certificate for the channel by a CRL in its organisation's MSP; return the config block that does.
+
+        From that block on the channel refuses what the certificate's key signs. Raises ConfigUpdateError.
+        """
+        crl = revocation_list(self._layout.root, msp_id=msp_id, certificate_pem=certificate_pem)
+        return await self.update_channel(lambda group: add_revocation_list(group, msp_id=msp_id, crl_pem=crl))
+
+    async def add_organisation(self, organisation: Organisation) -> None:
+        """Add an organisation to the running channel: config update, peer, and approval of every deployed chaincode.
+
+        Chaincode that the network runs gets a server for the newcomer too. Chaincode with TLS is left out: deploy its
+        next definition, which asks all organisations. Raises PlanError, ConfigUpdateError, JoinError, DeployError.
+        """
+        check_organisation(organisation)
+        if organisation.msp_id in self.organisations:
+            raise PlanError(f"{organisation.msp_id} is in this network already")
+        if self._layout.organisation(organisation.msp_id).exists():
+            raise PlanError(f"{organisation.msp_id} was added half way before: make the network anew")
+        peer = plan_peer(organisation.msp_id, ports=free_ports())
+        make_newcomer(self._layout, organisation, peer, binaries=self._description.binaries)
+        group = newcomer_group(self._layout, self._description, peer)
+        await self.update_channel(
+            lambda channel: channel.groups["Application"].groups[organisation.msp_id].CopyFrom(group)
+        )
+        self._note(self._description.with_peer(peer))
+        await self.start()
+        async with self.administration(organisation.msp_id) as newcomer:
+            for server in deployment.for_newcomer(self._description.servers, msp_id=peer.msp_id, ports=free_ports()):
+                package_id = await deployment.adopt(newcomer, server, channel=self.channel)
+                self._note(self._description.with_servers(dataclasses.replace(server, package_id=package_id)))
+        await self.start()
 
     @asynccontextmanager
     async def _administrations(self) -> AsyncIterator[list[PeerAdministration]]:
