@@ -31,6 +31,7 @@ from aiofabric.gateway import (
     Gateway,
     InMemoryCheckpointer,
     Network,
+    Position,
 )
 from aiofabric.gateway.checkpoint import Checkpoint
 from aiofabric.gateway.connection import Message
@@ -268,6 +269,31 @@ class TestOfflineSigning:
         assert status.successful
         assert answer == b"x"
 
+    async def test_chaincode_events_are_signed_for_elsewhere(self, ledger: RunningLedger, contract: Contract) -> None:
+        _, sign = ledger.user("Org1MSP")
+        first = await emit(contract, "offline-event")
+        async with offline(ledger) as gateway:
+            request = gateway.network(ledger.channel).chaincode_events_request(ledger.chaincode, start_block=first)
+            with pytest.raises(UnsignedError):
+                request.events()
+            signed = gateway.signed_chaincode_events_request(request.bytes, sign(request.message))
+            async with signed.events() as stream:
+                assert await take(stream, 1) == ["offline-event"]
+
+    @pytest.mark.parametrize("kind", ["block_events", "filtered_block_events", "block_and_private_data_events"])
+    async def test_blocks_are_signed_for_elsewhere(self, ledger: RunningLedger, kind: str) -> None:
+        _, sign = ledger.user("Org1MSP")
+        async with offline(ledger) as gateway:
+            request = getattr(gateway.network(ledger.channel), f"{kind}_request")(start_block=0)
+            with pytest.raises(UnsignedError):
+                request.events()
+            rebuild = getattr(gateway, f"signed_{kind}_request")
+            async with rebuild(request.bytes, sign(request.message)).events() as stream:
+                assert block_number(kind, await asyncio.wait_for(anext(stream), WAIT_S)) == 0
+            with pytest.raises(EventStreamError) as raised:
+                await asyncio.wait_for(anext(rebuild(request.bytes, sign(b"something else")).events()), WAIT_S)
+        assert raised.value.code == "PERMISSION_DENIED"
+
 
 async def take(stream: AsyncIterator[ChaincodeEvent], count: int) -> list[str]:
     """Return the payloads of the next events."""
@@ -332,6 +358,20 @@ class TestChaincodeEvents:
                 seen.append(event.payload.decode())
                 await checkpointer.checkpoint_chaincode_event(event)
         assert sorted(seen) == payloads
+
+    async def test_a_checkpoint_at_a_transaction_without_an_event_is_not_silent(
+        self, contract: Contract, network: Network
+    ) -> None:
+        first = await emit(contract, "silent-0")
+        commit = await contract.submit_async("put", "no-event", "x")
+        position = Position((await commit.status()).block_number, commit.transaction_id)
+        await emit(contract, "silent-1")
+        async with network.chaincode_events(contract.chaincode_name, start_block=first, checkpoint=position) as stream:
+            assert await take(stream, 1) == ["silent-1"]
+        asked = network.chaincode_events_request(contract.chaincode_name, checkpoint=position)
+        with pytest.raises(EventStreamError) as raised:  # what the peer itself does: nothing, for ever
+            await anext(asked.events(timeout_s=0.5))
+        assert raised.value.code == "DEADLINE_EXCEEDED"
 
     async def test_events_of_invalid_transactions_are_not_seen(self, contract: Contract, network: Network) -> None:
         first = await emit(contract, "valid-0")

@@ -13,7 +13,7 @@ from fabric_protos.orderer import ab_pb2
 from fabric_protos.peer import chaincode_event_pb2, events_pb2
 
 from aiofabric.errors import EventStreamError
-from aiofabric.gateway import ChaincodeEvent, Deadlines, InMemoryCheckpointer
+from aiofabric.gateway import ChaincodeEvent, Deadlines, InMemoryCheckpointer, Position
 from support.gateway_peer import IDENTITY, KEY, Context, Message, Peer, serving
 
 NEXT = ab_pb2.SeekPosition(next_commit=ab_pb2.SeekNextCommit())
@@ -57,9 +57,28 @@ async def positions() -> AsyncIterator[tuple[dict[str, object], Message, str]]:
     yield {"checkpoint": checkpointer}, NEXT, ""
     yield {"checkpoint": checkpointer, "start_block": 2}, at(2), ""
     await checkpointer.checkpoint_transaction(0, transaction_id="tx")
-    yield {"checkpoint": checkpointer, "start_block": 2}, at(0), "tx"
+    yield {"checkpoint": checkpointer, "start_block": 2}, at(0), ""  # with a checkpoint the client skips
     await checkpointer.checkpoint_block(6)
     yield {"checkpoint": checkpointer, "start_block": 2}, at(7), ""
+
+
+@pytest.mark.parametrize(
+    ("position", "names"),
+    [
+        pytest.param(Position(3, "tx-a"), ["b", "c"], id="after-the-first-of-its-block"),
+        pytest.param(Position(3, "tx-b"), ["c"], id="after-the-last-of-its-block"),
+        pytest.param(Position(3), ["a", "b", "c"], id="before-a-block"),
+        pytest.param(Position(3, "tx-without-an-event"), ["a", "b", "c"], id="a-transaction-without-an-event"),
+        pytest.param(Position(4, "tx-without-an-event"), ["a", "b", "c"], id="a-block-without-an-event"),
+        pytest.param(Position(2, "tx-b"), ["a", "b", "c"], id="that-transaction-in-another-block"),
+    ],
+)
+async def test_a_checkpoint_leaves_out_what_is_done_and_is_never_silent(position: Position, names: list[str]) -> None:
+    peer = Peer(replies={"ChaincodeEvents": two_blocks_of_events})
+    async with serving(peer) as gateway:
+        stream = gateway.network("channel").chaincode_events("assets", checkpoint=position)
+        assert [(await anext(stream)).event_name for _ in names] == names
+        stream.close()
 
 
 async def test_the_events_request_is_signed_and_starts_where_it_should() -> None:

@@ -22,7 +22,7 @@ from fabric_protos.peer import (
 
 from aiofabric.gateway import Deadlines, Gateway
 from aiofabric.gateway.rpc_status import DETAILS_KEY, RpcStatus
-from aiofabric.identity import Identity, Signer, private_key_signer
+from aiofabric.identity import AsyncSigner, HashName, Identity, Signer, private_key_signer
 
 IDENTITY = Identity(msp_id="Org1MSP", certificate_pem=b"-- a certificate --")
 KEY = ec.derive_private_key(1234567890, ec.SECP256R1())
@@ -76,11 +76,23 @@ class Peer(gateway_pb2_grpc.GatewayServicer, events_pb2_grpc.DeliverServicer):  
         async for response in self.replies["ChaincodeEvents"](request, context):
             yield response
 
-    async def Deliver(self, requests: Message, context: Context) -> AsyncIterator[Message]:  # noqa: N802
+    async def _stream(self, method: str, requests: Message, context: Context) -> AsyncIterator[Message]:
         async for envelope in requests:
-            self.requests.append(("Deliver", envelope))
-            async for response in self.replies["Deliver"](envelope, context):
+            self.requests.append((method, envelope))
+            async for response in self.replies[method](envelope, context):
                 yield response
+
+    async def Deliver(self, requests: Message, context: Context) -> AsyncIterator[Message]:  # noqa: N802
+        async for response in self._stream("Deliver", requests, context):
+            yield response
+
+    async def DeliverFiltered(self, requests: Message, context: Context) -> AsyncIterator[Message]:  # noqa: N802
+        async for response in self._stream("DeliverFiltered", requests, context):
+            yield response
+
+    async def DeliverWithPrivateData(self, requests: Message, context: Context) -> AsyncIterator[Message]:  # noqa: N802
+        async for response in self._stream("DeliverWithPrivateData", requests, context):
+            yield response
 
 
 def arguments(proposal: bytes) -> list[bytes]:
@@ -128,20 +140,36 @@ def failing(code: grpc.StatusCode, message: str, *details: tuple[str, str, str])
 
 
 @asynccontextmanager
-async def serving(
-    peer: Peer, *, signer: Signer | None = SIGNER, deadlines: Deadlines | None = None
-) -> AsyncIterator[Gateway]:
-    """Serve a peer on a socket of its own, and give a gateway connected to it."""
+async def listening(peer: Peer, address: str, credentials: grpc.ServerCredentials | None = None) -> AsyncIterator[None]:
+    """Serve a peer at an address for as long as the block lasts, with TLS if there are credentials."""
     server = grpc.aio.server()
     gateway_pb2_grpc.add_GatewayServicer_to_server(peer, server)
     events_pb2_grpc.add_DeliverServicer_to_server(peer, server)
+    if credentials is None:
+        server.add_insecure_port(address)
+    else:
+        server.add_secure_port(address, credentials)
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(None)
+
+
+@asynccontextmanager
+async def serving(
+    peer: Peer,
+    *,
+    signer: Signer | AsyncSigner | None = SIGNER,
+    deadlines: Deadlines | None = None,
+    hash_name: HashName = "sha256",
+) -> AsyncIterator[Gateway]:
+    """Serve a peer on a socket of its own, and give a gateway connected to it."""
     with TemporaryDirectory() as folder:
         target = f"unix:{folder}/peer"
-        server.add_insecure_port(target)
-        await server.start()
-        try:
+        async with listening(peer, target):
             channel = grpc.aio.insecure_channel(target)
-            async with Gateway(channel, identity=IDENTITY, signer=signer, deadlines=deadlines) as gateway:
+            async with Gateway(
+                channel, identity=IDENTITY, signer=signer, deadlines=deadlines, hash_name=hash_name
+            ) as gateway:
                 yield gateway
-        finally:
-            await server.stop(None)

@@ -30,7 +30,8 @@ def secure_channel(
         raise IdentityError("mutual TLS takes a certificate and its key: give both, or neither", code="TLS_INCOMPLETE")
     credentials = grpc.ssl_channel_credentials(tls_ca, tls_key_pem, tls_certificate_pem)
     ours = _options(tls_server_name=tls_server_name, keepalive_s=keepalive_s)
-    return grpc.aio.secure_channel(target, credentials, options=[*ours, *options])
+    # One of each name: gRPC takes the first of two.
+    return grpc.aio.secure_channel(target, credentials, options=list({**dict(ours), **dict(options)}.items()))
 
 
 def certificate_hash(certificate_pem: bytes) -> bytes:

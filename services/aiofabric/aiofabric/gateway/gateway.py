@@ -90,7 +90,7 @@ class Gateway:
             keepalive_s: ping an idle connection this often, so that a dead one is noticed. Peers refuse less than 60 s
                 unless they are configured for more pings.
             hash_name: the hash of ``digest`` for signing elsewhere. A signer gets whole messages and hashes by itself.
-            channel_options: gRPC channel arguments, in addition to ours; the last of a name counts.
+            channel_options: gRPC channel arguments, in addition to ours or instead of them.
 
         Raises IdentityError for a TLS certificate without its key, or one that cannot be read.
         """

@@ -8,7 +8,7 @@ commits nothing. Every statement is plain SQL: a table, SELECT, DELETE, INSERT.
 import re
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, LiteralString, Protocol
 
 from aiofabric.errors import CheckpointError
 from aiofabric.gateway.checkpoint import Checkpoint, Position
@@ -27,7 +27,7 @@ _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 class Cursor(Protocol):
     """What is needed of a DB-API 2.0 cursor (psycopg's connection has ``execute`` too, and returns one)."""
 
-    def execute(self, operation: str, parameters: Sequence[object] = ..., /) -> object:
+    def execute(self, operation: LiteralString, parameters: Sequence[object] = ..., /) -> object:
         """Run a statement."""
 
     def fetchone(self) -> Sequence[object] | None:
@@ -37,7 +37,7 @@ class Cursor(Protocol):
 class AsyncCursor(Protocol):
     """The same of a driver for asyncio, such as psycopg's ``AsyncCursor``."""
 
-    def execute(self, operation: str, parameters: Sequence[object] = ..., /) -> Awaitable[object]:
+    def execute(self, operation: LiteralString, parameters: Sequence[object] = ..., /) -> Awaitable[object]:
         """Run a statement."""
 
     def fetchone(self) -> Awaitable[Sequence[object] | None]:
@@ -59,7 +59,7 @@ class SqlCheckpoint:
     name: str
     paramstyle: Paramstyle = "format"
     table: str = "fabric_checkpoint"
-    _statements: tuple[str, str, str] = field(init=False, repr=False, compare=False)
+    _statements: tuple[LiteralString, LiteralString, LiteralString] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not _TABLE.fullmatch(self.table):
@@ -77,7 +77,7 @@ class SqlCheckpoint:
         object.__setattr__(self, "_statements", (select, delete, insert))
 
     @property
-    def schema(self) -> str:
+    def schema(self) -> LiteralString:
         """The statement that makes the table if it is not there, for a migration of yours."""
         return (
             f"CREATE TABLE IF NOT EXISTS {self.table} (name varchar(255) PRIMARY KEY, "
