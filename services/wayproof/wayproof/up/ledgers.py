@@ -1,15 +1,23 @@
 """The ledger of a deployment: the embedded stand-in, or Fabric's own programs. Elsewhere nobody tells them apart."""
 
+import asyncio
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from aiofabric import embedded
+from aiofabric.network import ChaincodeDefinition, Network, Organisation, find_binaries
+from aiofabric.network.plan import BFT_ORDERERS
 from wayproof.ledger import CONTRACT, ENTRY_POINT, USERS
+from wayproof.up import fabric_home
 
 Kind = Literal["embedded", "fabric"]
+
+READY = "ready"
+"""A file in a network's folder that is there while `wayproof network run` serves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +48,60 @@ class Program:
     prepare: Callable[[], None] | None = None
 
 
-def make(kind: Kind, directory: Path, msp_ids: Iterable[str], *, port: int) -> Made:
-    """Make a ledger in an absent or empty folder; `port` is the embedded one's."""
-    del kind
-    return make_embedded(directory, msp_ids, port=port)
+def make(kind: Kind, directory: Path, msp_ids: Sequence[str], *, port: int) -> Made:
+    """Make a ledger in an absent or empty folder; `port` is the embedded one's. Raises as the two kinds do."""
+    if kind == "fabric":
+        return asyncio.run(_make_fabric(directory, msp_ids))
+    return _make_embedded(directory, msp_ids, port=port)
 
 
-def make_embedded(directory: Path, msp_ids: Iterable[str], *, port: int) -> Made:
-    """Make an embedded ledger in an absent or empty folder, to be served on a port of this machine."""
-    organisations = [embedded.Organisation(msp_id, USERS) for msp_id in msp_ids]
+def _make_embedded(directory: Path, msp_ids: Sequence[str], *, port: int) -> Made:
     described = embedded.initialise(
-        directory, channel=CONTRACT, organisations=organisations, chaincodes={CONTRACT: ENTRY_POINT}
+        directory,
+        channel=CONTRACT,
+        organisations=[embedded.Organisation(msp_id, USERS) for msp_id in msp_ids],
+        chaincodes={CONTRACT: ENTRY_POINT},
     )
     access = {
-        msp_id: Access(
-            endpoint=f"127.0.0.1:{port}",
-            tls_ca=directory / "tls" / "ca.pem",
-            users=directory / "organisations" / msp_id / "users",
-        )
-        for msp_id in described.organisations
+        msp_id: Access(f"127.0.0.1:{port}", directory / "tls" / "ca.pem", _users(directory, msp_id))
+        for msp_id in msp_ids
     }
     return Made(described.channel, described.genesis_hash, access)
 
 
+async def _make_fabric(directory: Path, msp_ids: Sequence[str]) -> Made:
+    """Make a network with four BFT orderers, deploy the contract on it, and leave it stopped."""
+    binaries = find_binaries(home=fabric_home.named(), cache=fabric_home.cache())
+    organisations = [Organisation(msp_id, USERS) for msp_id in msp_ids]
+    orderers = BFT_ORDERERS if binaries.can_order_bft else 1
+    async with await Network.create(
+        directory, organisations=organisations, orderers=orderers, channel=CONTRACT, binaries=binaries
+    ) as network:
+        await network.deploy(ChaincodeDefinition(CONTRACT))
+        await network.start_chaincode(CONTRACT, entry_point=ENTRY_POINT)
+        endpoints = {msp_id: network.endpoint(msp_id) for msp_id in msp_ids}
+        access = {
+            msp_id: Access(endpoint.address, endpoint.tls_ca, _users(directory, msp_id))
+            for msp_id, endpoint in endpoints.items()
+        }
+        return Made(network.channel, network.genesis_hash, access)
+
+
+def _users(directory: Path, msp_id: str) -> Path:
+    return directory / "organisations" / msp_id / "users"
+
+
 def program(kind: Kind, directory: Path, *, port: int) -> Program:
     """Return what serves the ledger in a folder."""
-    del kind
-    return Program(
-        (sys.executable, "-m", "wayproof", "ledger", "serve", str(directory), "--port", str(port)), port=port
-    )
+    if kind == "fabric":
+        ready = directory / READY
+        return Program(
+            _command("network", "run", str(directory)),
+            ready=ready.exists,
+            prepare=partial(ready.unlink, missing_ok=True),
+        )
+    return Program(_command("ledger", "serve", str(directory), "--port", str(port)), port=port)
+
+
+def _command(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "wayproof", *arguments)
