@@ -9,7 +9,7 @@ from fabric_protos.peer.chaincode_shim_pb2 import ChaincodeMessage
 from aiofabric.chaincode.context import ERROR, ERROR_THRESHOLD, Response
 from aiofabric.chaincode.errors import ChaincodeError
 from aiofabric.chaincode.exchange import MAX_PAYLOAD_BYTES
-from aiofabric.chaincode.interface import Chaincode
+from aiofabric.chaincode.interface import Chaincode, ChaincodeStub
 from aiofabric.chaincode.stub import PeerStub
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ def execute(chaincode: Chaincode, stub: PeerStub) -> ChaincodeMessage:
     Writes made before a failure are sent as well: a peer without write batches has them already, and in a call from
     another chaincode they may become part of a transaction that succeeds, where all endorsers must agree.
     """
-    response = _run(chaincode, stub)
+    response = run(chaincode, stub)
     try:
         stub.finish()
     except (ChaincodeError, ValueError) as error:
@@ -30,7 +30,8 @@ def execute(chaincode: Chaincode, stub: PeerStub) -> ChaincodeMessage:
     return _completed(response, stub)
 
 
-def _run(chaincode: Chaincode, stub: PeerStub) -> Response:
+def run(chaincode: Chaincode, stub: ChaincodeStub) -> Response:
+    """Call the contract; whatever it raises becomes status 500, and so does what is no response. Never raises."""
     try:
         return checked(chaincode(stub))
     except BaseException as error:  # noqa: BLE001 - a contract must not end the server, not even by SystemExit

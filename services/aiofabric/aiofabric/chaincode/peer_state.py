@@ -14,9 +14,8 @@ from aiofabric.chaincode.exchange import Exchange
 from aiofabric.chaincode.features import Features
 from aiofabric.chaincode.key_policy import VALIDATION_PARAMETER
 from aiofabric.chaincode.state import KeyModification
+from aiofabric.chaincode.state_access import Entry
 from aiofabric.chaincode.write_batch import WriteBatch
-
-Entry = tuple[str, bytes]
 
 
 class PeerState:

@@ -1,17 +1,17 @@
-"""The part of a peer's stub that is `private_data.PrivateData`."""
+"""The part of a stub that is `private_data.PrivateData`."""
 
 from collections.abc import Iterator, Sequence
 
 from fabric_protos.peer.chaincode_shim_pb2 import WriteRecord
 
 from aiofabric.chaincode import keys as key_rules
-from aiofabric.chaincode.peer_state import Entry, PeerState
+from aiofabric.chaincode.state_access import Entry, StateAccess
 
 
 class PrivateStub:
-    """Private data over a peer's protocol."""
+    """Private data: the checks, then the request."""
 
-    _state: PeerState
+    _state: StateAccess
 
     def get_private_data(self, collection: str, key: str) -> bytes | None:
         """Return the committed value, or None."""

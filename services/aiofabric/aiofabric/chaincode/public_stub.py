@@ -1,20 +1,20 @@
-"""The part of a peer's stub that is `state.PublicState`."""
+"""The part of a stub that is `state.PublicState`."""
 
 from collections.abc import Iterator, Sequence
 
 from fabric_protos.peer.chaincode_shim_pb2 import WriteRecord
 
 from aiofabric.chaincode import keys as key_rules
-from aiofabric.chaincode.peer_state import Entry, PeerState
 from aiofabric.chaincode.state import KeyModification
+from aiofabric.chaincode.state_access import Entry, StateAccess
 
 PUBLIC = ""
 
 
 class PublicStub:
-    """Public state over a peer's protocol."""
+    """Public state: the checks, then the request."""
 
-    _state: PeerState
+    _state: StateAccess
 
     def get_state(self, key: str) -> bytes | None:
         """Return the committed value, or None."""

@@ -21,10 +21,12 @@ from aiofabric.embedded.errors import (
     RequestRefusedError,
 )
 from aiofabric.embedded.ledger import EmbeddedLedger
+from aiofabric.embedded.private_collections import Collection
 from aiofabric.embedded.provision import Description, Organisation, describe, initialise, issue_client, load_user
 from aiofabric.embedded.server import Endpoint, serve
 
 __all__ = [
+    "Collection",
     "Description",
     "DevelopmentLedgerWarning",
     "EmbeddedLedger",

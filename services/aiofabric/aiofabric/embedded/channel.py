@@ -7,11 +7,15 @@ from fabric_protos.common import common_pb2
 
 from aiofabric.embedded import blocks
 from aiofabric.embedded.committer import Chain
+from aiofabric.embedded.endorsement_rules import EndorsementRules
 from aiofabric.embedded.errors import EmbeddedLedgerError, LedgerDamagedError
 from aiofabric.embedded.genesis import channel_group_of
 from aiofabric.embedded.membership import Membership
 from aiofabric.embedded.policy import Policies
+from aiofabric.embedded.private_collections import Collections
+from aiofabric.embedded.private_store import PrivateStore
 from aiofabric.embedded.provision import GENESIS_FILE, Description, describe, load_identity
+from aiofabric.embedded.state import WorldState
 from aiofabric.embedded.storage import BLOCK_FILE, BlockFile
 from aiofabric.embedded.transaction import Inspector
 
@@ -24,6 +28,7 @@ class Channel:
     description: Description
     membership: Membership
     policies: Policies
+    collections: Collections
     chain: Chain
 
     @classmethod
@@ -40,21 +45,32 @@ class Channel:
             file = BlockFile(directory / BLOCK_FILE, writable=writable)
         except FileNotFoundError as error:
             raise LedgerDamagedError(f"{directory / BLOCK_FILE} is missing: restore it") from error
+        collections, state = Collections(description.collections), WorldState()
+        try:
+            private = PrivateStore(
+                directory, organisations=description.organisations, collections=collections, writable=writable
+            )
+        except BaseException:
+            file.close()
+            raise
         chain = Chain(
             file,
-            inspector=Inspector(
-                description.channel, membership=membership, policies=policies, chaincodes=description.chaincodes
-            ),
+            inspector=Inspector(description.channel, membership=membership, chaincodes=description.chaincodes),
             policies=policies,
             orderers=[membership.member(orderer.serialized())],
+            rules=EndorsementRules(policies, collections=collections, state=state),
+            state=state,
+            private=private,
         )
         try:
             chain.replay()
             _require_genesis(chain, genesis)
+            if writable:
+                private.purge()  # the process may have ended before it came to that
         except BaseException:
-            file.close()
+            chain.close()
             raise
-        return cls(description.channel, description, membership, policies, chain)
+        return cls(description.channel, description, membership, policies, collections, chain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +116,7 @@ def status(directory: Path) -> LedgerStatus:
         torn_bytes=chain.file.torn_bytes if chain else 0,
     )
     if chain:
-        chain.file.close()
+        chain.close()
     return found
 
 

@@ -30,13 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-async def serve_until_stopped(directory: Path, *, port: int) -> None:
+async def serve_until_stopped(directory: Path, *, port: int, without: Sequence[str] = ()) -> None:
     """Serve a ledger until SIGTERM or SIGINT; prints one line, "serving …", when it answers."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    async with serve(directory, port=port) as endpoint:
+    async with serve(directory, port=port, without=without) as endpoint:
         print(f"serving {directory} at {endpoint.address}", flush=True)
         await stopped.wait()
 
@@ -59,7 +59,7 @@ def _add_user(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    asyncio.run(serve_until_stopped(options.directory, port=options.port))
+    asyncio.run(serve_until_stopped(options.directory, port=options.port, without=options.without))
     return 0
 
 
@@ -84,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--attribute", action="append", default=[], metavar="NAME=VALUE", type=_pair)
     serving = _command(commands, "serve", _serve, "serve a ledger on 127.0.0.1")
     serving.add_argument("--port", type=int, default=7051)
+    serving.add_argument(
+        "--without", action="append", default=[], metavar="MSP", help="an organisation whose peer is down"
+    )
     _command(commands, "status", _status, "verify a ledger and say what it is")
     return parser
 

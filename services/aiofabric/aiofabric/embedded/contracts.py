@@ -2,12 +2,18 @@
 
 import importlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from aiofabric.chaincode import Chaincode, ChaincodeStub, Response
-from aiofabric.chaincode.context import ERROR
+from aiofabric.chaincode import Chaincode, Response
+from aiofabric.chaincode.errors import PeerError
+from aiofabric.chaincode.execution import run
+from aiofabric.chaincode.peer_identity import running_at
+from aiofabric.embedded.simulation import Simulation
+from aiofabric.embedded.simulator import SimulationStub
 
 logger = logging.getLogger(__name__)
+
+Event = tuple[str, bytes]
 
 
 class ChaincodeLaunchError(Exception):
@@ -24,17 +30,57 @@ class Contracts:
     def __contains__(self, name: str) -> bool:
         return name in self._contracts
 
-    def run(self, name: str, *, stub: ChaincodeStub) -> Response:
-        """Call a contract; an exception becomes status 500. Raises ChaincodeLaunchError if there is none to call."""
+    def simulate(self, simulation: Simulation) -> tuple[Response, Event | None]:
+        """Run the contract that a proposal names; return its answer and its event.
+
+        Raises ChaincodeLaunchError if there is none to call.
+        """
+        invocation = simulation.invocation
+        with running_at(simulation.peer):
+            try:
+                return self._run(invocation.chaincode, invocation.args, simulation)
+            except ChaincodeLaunchError as error:
+                message = f"error in simulation: failed to execute transaction {invocation.tx_id}: {error}"
+                raise ChaincodeLaunchError(message) from error
+
+    def call(self, simulation: Simulation, name: str, args: Sequence[bytes], *, channel: str) -> Response:
+        """Run a contract that another one calls, in the same transaction; its event is not kept.
+
+        Raises PeerError: for another channel (there is but one), for a chaincode that is not there, and for one that is
+        running in this transaction already.
+        """
+        invocation = simulation.invocation
+        if channel not in {"", invocation.channel_id}:
+            raise _call_refused(simulation, f"failed to find ledger for channel: {channel}")
+        if name not in self._contracts:
+            raise _call_refused(simulation, f"execute failed: {_undefined(name, invocation.channel_id)}")
+        if name in simulation.running:
+            words = f"execute failed: txid: {invocation.tx_id}({invocation.channel_id}) exists"
+            raise _call_refused(simulation, words)
+        try:
+            response, _ = self._run(name, tuple(args), simulation)
+        except ChaincodeLaunchError as error:
+            raise _call_refused(simulation, f"execute failed: {error}") from error
+        return response
+
+    def _run(self, name: str, args: tuple[bytes, ...], simulation: Simulation) -> tuple[Response, Event | None]:
         contract = self._contracts[name]
         if isinstance(contract, str):
-            message = f"error in simulation: failed to execute transaction {stub.tx_id}: {contract}"
-            raise ChaincodeLaunchError(message)
-        try:
-            return _checked(contract(stub))
-        except BaseException as error:  # a contract must not end the ledger, not even by SystemExit
-            logger.exception("chaincode %s failed in transaction %s", name, stub.tx_id)
-            return Response(status=ERROR, message=f"chaincode raised {type(error).__name__}: {error}")
+            raise ChaincodeLaunchError(contract)
+        stub = SimulationStub(simulation, chaincode=name, args=args, call=self.call)
+        simulation.running.append(name)
+        response = run(contract, stub)
+        simulation.running.pop()
+        return response, stub.event
+
+
+def _call_refused(simulation: Simulation, words: str) -> PeerError:
+    code = "INVOKE_CHAINCODE"
+    return PeerError(code, f"{code} failed: transaction ID: {simulation.invocation.tx_id}: {words}")
+
+
+def _undefined(name: str, channel: str) -> str:
+    return f"make sure the chaincode {name} has been successfully defined on channel {channel} and try again"
 
 
 def _load(name: str, entry_point: str) -> Chaincode | str:
@@ -50,13 +96,3 @@ def _load(name: str, entry_point: str) -> Chaincode | str:
         return f"could not launch chaincode {name}: {entry_point} is not callable"
     loaded: Chaincode = contract
     return loaded
-
-
-def _checked(answer: object) -> Response:
-    """Return the answer if it is a response that can be sent."""
-    if not isinstance(answer, Response):
-        raise TypeError(f"it returned {type(answer).__name__}, not Response")
-    kinds = (type(answer.status), type(answer.message), type(answer.payload))
-    if kinds != (int, str, bytes):
-        raise TypeError("a Response has an int status, a str message and a bytes payload")
-    return answer

@@ -1,192 +1,183 @@
-"""Endorsement: a contract is run once for each endorsing organisation, and their answers must agree to the byte.
+"""Endorsement as Fabric's Gateway collects it: peers run a proposal, and their answers must agree to the byte.
 
-Source: Fabric's ``core/endorser/endorser.go`` and ``internal/pkg/gateway/{evaluate,endorse}.go``.
+Source: Fabric's ``internal/pkg/gateway/{evaluate,endorse,endorsement}.go``.
 """
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from fabric_protos.common import common_pb2
-from fabric_protos.peer import chaincode_event_pb2, chaincode_pb2, proposal_pb2, proposal_response_pb2, transaction_pb2
+from fabric_protos.peer import transaction_pb2
 
 from aiofabric.chaincode import Response
-from aiofabric.chaincode.context import ERROR_THRESHOLD, OK
-from aiofabric.embedded.contracts import ChaincodeLaunchError, Contracts
+from aiofabric.embedded.contracts import ChaincodeLaunchError
 from aiofabric.embedded.errors import Code, RequestRefusedError
-from aiofabric.embedded.membership import Member, Membership
-from aiofabric.embedded.policy import ENDORSEMENT, Policies
+from aiofabric.embedded.peer import Peer, Result, Simulator
+from aiofabric.embedded.planning import DEFAULT_INTEREST, Layout, Planner, interest_of
 from aiofabric.embedded.proposal import Proposal
-from aiofabric.embedded.provision import load_identity
-from aiofabric.embedded.simulator import Invocation, SimulationStub
-from aiofabric.embedded.state import WorldState
 from aiofabric.errors import PeerDetail
-from aiofabric.identity import Signer
 
-CHAINCODE_VERSION = "1.0"
+EVALUATE_FAILED = "failed to evaluate transaction, see attached details for more info"
 ENDORSE_FAILED = "failed to endorse transaction, see attached details for more info"
 COLLECT_FAILED = "failed to collect enough transaction endorsements, see attached details for more info"
+NO_COMBINATION = "no combination of peers can be derived which satisfy the endorsement policy: "
+NO_OWN_PEER = "no endorsers found in the gateway's organization; retry specifying {} organization(s) to protect {}"
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """An organisation's endorsing identity and its key."""
+@dataclass(slots=True)
+class _Round:
+    """The endorsements of one proposal so far."""
 
-    member: Member
-    sign: Signer
+    proposal: Proposal
+    creator_msp_id: str
+    results: dict[str, Result] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+    details: list[PeerDetail] = field(default_factory=list)
 
     @property
-    def msp_id(self) -> str:
-        """The organisation."""
-        return self.member.msp_id
-
-    def detail(self, message: str) -> PeerDetail:
-        """Return a refusal's detail in this peer's name."""
-        return PeerDetail(address=f"embedded/{self.msp_id}", msp_id=self.msp_id, message=message)
+    def payload(self) -> bytes:
+        """What the others must come to as well: the first peer's answer."""
+        return next(iter(self.results.values())).payload
 
 
 class Endorser:
     """Runs contracts over the committed state. Thread-safe: the lock gives each request one moment of the state."""
 
-    def __init__(
-        self,
-        peers: Sequence[Peer],
-        *,
-        contracts: Contracts,
-        policies: Policies,
-        state: WorldState,
-        lock: threading.Lock,
-    ) -> None:
+    def __init__(self, peers: Sequence[Peer], *, simulator: Simulator, planner: Planner, lock: threading.Lock) -> None:
+        """Use these peers: an organisation whose peer is not among them is one that cannot be reached."""
         self._peers = {peer.msp_id: peer for peer in peers}
-        self._contracts = contracts
-        self._policies = policies
-        self._state = state
+        self._simulator = simulator
+        self._planner = planner
         self._lock = lock
 
     def evaluate(self, proposal: Proposal, *, organisations: Sequence[str], caller: str) -> Response:
         """Run a query on one peer (the caller's own organisation preferred) and return its answer."""
-        name = proposal.invocation.chaincode
-        where = f"chaincode {name} in channel {proposal.invocation.channel_id}"
-        candidates = [msp_id for msp_id in organisations or self._peers if msp_id in self._peers]
-        if name not in self._contracts or not candidates:
-            raise RequestRefusedError(Code.FAILED_PRECONDITION, message=f"no peers available to evaluate {where}")
-        peer = self._peers[caller if caller in candidates else candidates[0]]
-        try:
-            with self._lock:
-                response, _ = self._run(proposal.invocation)
-        except ChaincodeLaunchError as error:
-            raise _evaluate_refusal(Code.ABORTED, peer=peer, words=str(error)) from error
-        refusal = _refusal(response)
-        if refusal:
-            raise _evaluate_refusal(Code.UNKNOWN, peer=peer, words=refusal)
-        return response
+        invocation = proposal.invocation
+        where = f"no peers available to evaluate chaincode {invocation.chaincode} in channel {invocation.channel_id}"
+        own_only = bool(invocation.transient) and not organisations
+        asked = [caller] if own_only else organisations or self._peers
+        candidates = [msp_id for msp_id in asked if msp_id in self._peers]
+        if invocation.chaincode not in self._simulator.contracts or not candidates:
+            message = f"{NO_OWN_PEER.format('target', 'transient data')}: {where}" if own_only else where
+            raise RequestRefusedError(Code.FAILED_PRECONDITION, message=message)
+        details: list[PeerDetail] = []
+        for msp_id in sorted(candidates, key=lambda msp_id: msp_id != caller):
+            peer = self._peers[msp_id]
+            try:
+                with self._lock:
+                    result = self._simulator.run(proposal, peer=msp_id, creator_msp_id=caller)
+            except ChaincodeLaunchError as error:  # the next peer may be able to run it
+                details.append(peer.detail(str(error)))
+                continue
+            if result.refusal:
+                message = f"evaluate call to endorser returned error: {result.refusal}"
+                details.append(peer.detail(result.refusal))
+                raise RequestRefusedError(Code.UNKNOWN, message=message, details=tuple(details))
+            return result.response
+        raise RequestRefusedError(Code.ABORTED, message=EVALUATE_FAILED, details=tuple(details))
 
     def endorse(self, proposal: Proposal, *, organisations: Sequence[str], caller: str) -> common_pb2.Envelope:
         """Collect endorsements and return the transaction, which its creator has yet to sign."""
-        peers = self._endorsing_peers(proposal, organisations=organisations, caller=caller)
-        results: list[bytes] = []
+        work = _Round(proposal, caller)
         with self._lock:  # all peers simulate on the same height
-            for peer in peers:
-                try:
-                    response, stub = self._run(proposal.invocation)
-                    refusal = _refusal(response)
-                except ChaincodeLaunchError as error:
-                    refusal = str(error)
-                if refusal:
-                    message = COLLECT_FAILED if organisations or results else ENDORSE_FAILED
-                    raise RequestRefusedError(Code.ABORTED, message=message, details=(peer.detail(refusal),))
-                results.append(_response_payload(proposal, response=response, stub=stub))
-        differing = [
-            peer.detail("ProposalResponsePayloads do not match")
-            for peer, result in zip(peers, results, strict=True)
-            if result != results[0]
-        ]
-        if differing:
-            raise RequestRefusedError(Code.ABORTED, message=COLLECT_FAILED, details=tuple(differing))
-        return _transaction(proposal, response_payload=results[0], peers=peers)
+            layouts = [self._given(proposal, organisations)] if organisations else self._planned(work)
+            layout = self._collect(work, layouts)
+        for result in work.results.values():
+            self._simulator.private.transient.keep(proposal.invocation.tx_id, result.private)
+        return _transaction(
+            proposal, work.payload, peers=[self._peers[msp_id] for msp_id in work.results if msp_id in layout]
+        )
 
-    def _endorsing_peers(self, proposal: Proposal, *, organisations: Sequence[str], caller: str) -> list[Peer]:
-        if proposal.invocation.chaincode not in self._contracts:
+    def _given(self, proposal: Proposal, organisations: Sequence[str]) -> Layout:
+        known = proposal.invocation.chaincode in self._simulator.contracts
+        missing = [msp_id for msp_id in organisations if not known or msp_id not in self._peers]
+        if missing:
+            message = f"failed to find any endorsing peers for org(s): {', '.join(missing)}"
+            raise RequestRefusedError(Code.UNAVAILABLE, message=message)
+        return tuple(dict.fromkeys(organisations))
+
+    def _planned(self, work: _Round) -> list[Layout]:
+        """Let the caller's own peer run the proposal, and plan from what it read and wrote."""
+        invocation = work.proposal.invocation
+        caller = work.creator_msp_id
+        if invocation.chaincode not in self._simulator.contracts or caller not in self._peers:
+            return self._planned_elsewhere(work)
+        if not self._ask(work, caller):
+            raise RequestRefusedError(Code.ABORTED, message=ENDORSE_FAILED, details=tuple(work.details))
+        return self._layouts(work)
+
+    def _planned_elsewhere(self, work: _Round) -> list[Layout]:
+        invocation = work.proposal.invocation
+        if invocation.transient:
+            message = NO_OWN_PEER.format("endorsing", "transient data")
+            raise RequestRefusedError(Code.FAILED_PRECONDITION, message=message)
+        if invocation.chaincode not in self._simulator.contracts:
+            words = f"No metadata was found for chaincode {invocation.chaincode} in channel {invocation.channel_id}"
+            raise RequestRefusedError(Code.FAILED_PRECONDITION, message=NO_COMBINATION + words)
+        plan = self._planner.layouts(DEFAULT_INTEREST, preferred=work.creator_msp_id)
+        for first in dict.fromkeys(msp_id for layout in plan for msp_id in layout[:1]):
+            if self._ask(work, first):
+                return self._layouts(work)
+        if plan:
+            raise RequestRefusedError(Code.ABORTED, message=ENDORSE_FAILED, details=tuple(work.details))
+        raise _no_combination()
+
+    def _layouts(self, work: _Round) -> list[Layout]:
+        ((first, result),) = work.results.items()
+        interest = interest_of(result.sets, rules=self._planner.rules)
+        protect = bool(work.proposal.invocation.transient)
+        layouts = self._planner.layouts(interest, preferred=first, protect=protect)
+        if layouts:
+            return layouts
+        if protect and interest.written_collections and self._planner.layouts(interest, preferred=first):
+            names = " ".join(sorted(space.collection for space in interest.written_collections))
             message = (
-                "no combination of peers can be derived which satisfy the endorsement policy: chaincode "
-                f"{proposal.invocation.chaincode} is not installed"
+                "requires endorsement from organisation(s) that are not in the distribution policy of the private data "
+                f"collection(s): [{names}]; retry specifying trusted endorsing organizations to protect transient data"
             )
             raise RequestRefusedError(Code.FAILED_PRECONDITION, message=message)
-        if organisations:
-            missing = [msp_id for msp_id in organisations if msp_id not in self._peers]
-            if missing:
-                message = f"failed to find any endorsing peers for org(s): {', '.join(missing)}"
-                raise RequestRefusedError(Code.UNAVAILABLE, message=message)
-            return [self._peers[msp_id] for msp_id in dict.fromkeys(organisations)]
-        return self._enough_peers(caller)
+        raise _no_combination()
 
-    def _enough_peers(self, caller: str) -> list[Peer]:
-        """Return the caller's own peer, then others in the configuration's order until the policy is satisfied."""
-        ordered = sorted(self._peers.values(), key=lambda peer: peer.msp_id != caller)
-        for count in range(1, len(ordered) + 1):
-            if self._policies.satisfied(ENDORSEMENT, members=[peer.member for peer in ordered[:count]]):
-                return ordered[:count]
-        message = "no combination of peers can be derived which satisfy the endorsement policy"
-        raise RequestRefusedError(Code.FAILED_PRECONDITION, message=message)
+    def _collect(self, work: _Round, layouts: Sequence[Layout]) -> Layout:
+        """Ask whom each layout still lacks, until one is complete."""
+        for layout in layouts:
+            if not work.failed.isdisjoint(layout):
+                continue
+            for msp_id in layout:
+                if msp_id not in work.results and not self._ask(work, msp_id):
+                    work.failed.add(msp_id)
+            if work.failed.isdisjoint(layout):
+                return layout
+        raise RequestRefusedError(Code.ABORTED, message=COLLECT_FAILED, details=tuple(work.details))
 
-    def _run(self, invocation: Invocation) -> tuple[Response, SimulationStub]:
-        stub = SimulationStub(invocation, state=self._state.namespace(invocation.chaincode))
-        return self._contracts.run(invocation.chaincode, stub=stub), stub
-
-
-def load_peers(directory: Path, *, organisations: Sequence[str], membership: Membership) -> list[Peer]:
-    """Read the peers of a provisioned ledger."""
-    peers = []
-    for msp_id in organisations:
-        identity, sign = load_identity(directory / "organisations" / msp_id / "peer", msp_id=msp_id)
-        peers.append(Peer(membership.member(identity.serialized()), sign))
-    return peers
-
-
-def _evaluate_refusal(code: Code, *, peer: Peer, words: str) -> RequestRefusedError:
-    message = f"evaluate call to endorser returned error: {words}"
-    return RequestRefusedError(code, message=message, details=(peer.detail(words),))
+    def _ask(self, work: _Round, msp_id: str) -> bool:
+        """Let a peer run the proposal; keep its answer, or why there is none."""
+        try:
+            result = self._simulator.run(work.proposal, peer=msp_id, creator_msp_id=work.creator_msp_id)
+            refusal = result.refusal
+            if not refusal and work.results and result.payload != work.payload:
+                refusal = "ProposalResponsePayloads do not match"
+        except ChaincodeLaunchError as error:
+            refusal = str(error)
+        if refusal:
+            work.details.append(self._peers[msp_id].detail(refusal))
+            return False
+        work.results[msp_id] = result
+        return True
 
 
-def _refusal(response: Response) -> str:
-    if OK <= response.status < ERROR_THRESHOLD:
-        return ""
-    return f"chaincode response {response.status}, {response.message}"
+def _no_combination() -> RequestRefusedError:
+    words = "no peer combination can satisfy the endorsement policy"
+    return RequestRefusedError(Code.FAILED_PRECONDITION, message=NO_COMBINATION + words)
 
 
-def _response_payload(proposal: Proposal, *, response: Response, stub: SimulationStub) -> bytes:
-    invocation = proposal.invocation
-    action = proposal_pb2.ChaincodeAction(
-        results=stub.read_write_set(),
-        response=proposal_response_pb2.Response(
-            status=response.status, message=response.message, payload=response.payload
-        ),
-        chaincode_id=chaincode_pb2.ChaincodeID(name=invocation.chaincode, version=CHAINCODE_VERSION),
-    )
-    if stub.event:
-        name, payload = stub.event
-        action.events = chaincode_event_pb2.ChaincodeEvent(
-            chaincode_id=invocation.chaincode, tx_id=invocation.tx_id, event_name=name, payload=payload
-        ).SerializeToString()
-    message = proposal_response_pb2.ProposalResponsePayload(
-        proposal_hash=proposal.hash(), extension=action.SerializeToString()
-    )
-    serialized: bytes = message.SerializeToString()
-    return serialized
-
-
-def _transaction(proposal: Proposal, *, response_payload: bytes, peers: Sequence[Peer]) -> common_pb2.Envelope:
-    endorsements = [
-        proposal_response_pb2.Endorsement(
-            endorser=peer.member.serialized, signature=peer.sign(response_payload + peer.member.serialized)
-        )
-        for peer in peers
-    ]
+def _transaction(proposal: Proposal, response_payload: bytes, *, peers: Sequence[Peer]) -> common_pb2.Envelope:
     action = transaction_pb2.ChaincodeActionPayload(
         chaincode_proposal_payload=proposal.transaction_payload,
         action=transaction_pb2.ChaincodeEndorsedAction(
-            proposal_response_payload=response_payload, endorsements=endorsements
+            proposal_response_payload=response_payload,
+            endorsements=[peer.endorsement(response_payload) for peer in peers],
         ),
     )
     transaction = transaction_pb2.Transaction(

@@ -5,12 +5,13 @@ import datetime as dt
 import functools
 import logging
 import warnings
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from fabric_protos.common import common_pb2
 from fabric_protos.gateway import gateway_pb2
+from fabric_protos.ledger.rwset import rwset_pb2
 from fabric_protos.peer import proposal_pb2, proposal_response_pb2, transaction_pb2
 from google.protobuf.message import DecodeError
 
@@ -18,12 +19,20 @@ from aiofabric.chaincode import Response
 from aiofabric.embedded import proposal as proposals
 from aiofabric.embedded.channel import Channel
 from aiofabric.embedded.contracts import Contracts
-from aiofabric.embedded.endorser import COLLECT_FAILED, ENDORSE_FAILED, Endorser, load_peers
-from aiofabric.embedded.errors import Code, DevelopmentLedgerWarning, IdentityRefusedError, RequestRefusedError
+from aiofabric.embedded.endorser import COLLECT_FAILED, ENDORSE_FAILED, Endorser
+from aiofabric.embedded.errors import (
+    Code,
+    DevelopmentLedgerWarning,
+    IdentityRefusedError,
+    ProvisionError,
+    RequestRefusedError,
+)
 from aiofabric.embedded.events import EventFilter
 from aiofabric.embedded.genesis import MAX_MESSAGE_BYTES
 from aiofabric.embedded.membership import Member
 from aiofabric.embedded.ordering import Orderer
+from aiofabric.embedded.peer import Simulator, load_peers
+from aiofabric.embedded.planning import Planner
 from aiofabric.embedded.policy import READERS, WRITERS
 from aiofabric.embedded.proposal import Proposal, ProposalRefusedError
 from aiofabric.embedded.provision import describe, load_identity
@@ -63,9 +72,10 @@ class EmbeddedLedger:
         self._seeks = SeekReader(channel.name, membership=channel.membership, policies=channel.policies)
 
     @classmethod
-    async def open(cls, directory: Path) -> "EmbeddedLedger":
+    async def open(cls, directory: Path, *, without: Collection[str] = ()) -> "EmbeddedLedger":
         """Verify a directory's ledger from its first block to its last and open it.
 
+        The peers of the organisations in ``without`` are down: nobody can have their endorsement.
         Raises LedgerDamagedError, LedgerInUseError, ProvisionError. Warns with `DevelopmentLedgerWarning`.
         """
         warnings.warn(WARNING, DevelopmentLedgerWarning, stacklevel=2)
@@ -80,15 +90,9 @@ class EmbeddedLedger:
         try:
             orderer_home = directory / "organisations" / channel.description.orderer / "orderer"
             identity, sign = load_identity(orderer_home, msp_id=channel.description.orderer)
-            endorser = Endorser(
-                load_peers(directory, organisations=channel.description.organisations, membership=channel.membership),
-                contracts=Contracts(channel.description.chaincodes),
-                policies=channel.policies,
-                state=channel.chain.state,
-                lock=channel.chain.lock,
-            )
+            endorser = _endorser(directory, channel, without=without)
         except BaseException:
-            channel.chain.file.close()
+            channel.chain.close()
             lock.release()
             raise
         orderer = Orderer(channel.chain, identity=identity.serialized(), sign=sign)
@@ -107,7 +111,7 @@ class EmbeddedLedger:
         """Drain, then give the directory up."""
         await self.drain()
         await self._worker.close()
-        self.channel.chain.file.close()
+        self.channel.chain.close()
         self._lock.release()
 
     async def evaluate(self, request: gateway_pb2.EvaluateRequest) -> proposal_response_pb2.Response:
@@ -204,6 +208,10 @@ class EmbeddedLedger:
         """Check a signed seek envelope of the Deliver service; raises SeekRefusedError."""
         return self._seeks.read(envelope, height=self.height, now=_now())
 
+    def private_data(self, number: int, *, msp_id: str) -> dict[int, rwset_pb2.TxPvtReadWriteSet]:
+        """Return what an organisation holds of a block's private data, by the transaction's index."""
+        return self.channel.chain.private.of(msp_id).stored(number)
+
     async def block(self, number: int) -> common_pb2.Block:
         """Return a committed block, waiting until there is one of that number. Not to be changed: it is shared."""
         return await self._orderer.block(number)
@@ -261,6 +269,21 @@ class EmbeddedLedger:
 
     async def _on_worker(self, function: Callable[..., Result], *args: object) -> Result:
         return await self._worker.run(functools.partial(function, *args))
+
+
+def _endorser(directory: Path, channel: Channel, *, without: Collection[str]) -> Endorser:
+    chain, description = channel.chain, channel.description
+    unknown = [msp_id for msp_id in without if msp_id not in description.organisations]
+    if unknown:
+        raise ProvisionError(f"no organisation of the ledger in {directory}: {', '.join(unknown)}")
+    running = [msp_id for msp_id in description.organisations if msp_id not in without]
+    peers = load_peers(directory, organisations=running, membership=channel.membership)
+    return Endorser(
+        peers,
+        simulator=Simulator(Contracts(description.chaincodes), chain.state, chain.private, channel.collections),
+        planner=Planner([peer.member for peer in peers], rules=chain.rules, collections=channel.collections),
+        lock=chain.lock,
+    )
 
 
 def _refuse_broadcast(status: str, info: str) -> NoReturn:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from fabric_protos.common import configtx_pb2, policies_pb2
 from fabric_protos.msp import msp_principal_pb2
+from google.protobuf.message import DecodeError
 
 from aiofabric.embedded.membership import Member
 
@@ -25,19 +26,23 @@ _ROLE_NAMES = {
 
 
 class Policies:
-    """Every policy of a channel by its path, such as ``/Channel/Application/Endorsement``."""
+    """Every policy of a channel by its path, such as ``/Channel/Application/Endorsement``, and those of single keys."""
 
     def __init__(self, channel_group: configtx_pb2.ConfigGroup) -> None:
         self._evaluations: dict[str, Evaluation] = {}
-        self._answers: dict[tuple[str, tuple[Member, ...]], bool] = {}
+        self._answers: dict[tuple[str | bytes, tuple[Member, ...]], bool] = {}
         self._compile("/Channel", channel_group)
 
-    def satisfied(self, path: str, *, members: Iterable[Member]) -> bool:
-        """Tell whether these members, whose signatures were verified, satisfy the policy. Each counts once."""
-        question = (path, tuple(dict.fromkeys(members)))
+    def satisfied(self, policy: str | bytes, *, members: Iterable[Member]) -> bool:
+        """Tell whether these members, whose signatures were verified, satisfy a policy. Each counts once.
+
+        The policy is a path, or a serialized ``common.SignaturePolicyEnvelope``. Nobody satisfies one that cannot be
+        read.
+        """
+        question = (policy, tuple(dict.fromkeys(members)))
         answer = self._answers.get(question)
         if answer is None:
-            evaluation = self._evaluations.get(path)
+            evaluation = self._evaluations.get(policy) if isinstance(policy, str) else _signature_policy(policy)
             answer = evaluation is not None and evaluation(question[1])
             if len(self._answers) >= CACHED_ANSWERS:
                 self._answers.clear()
@@ -53,8 +58,10 @@ class Policies:
 
     def _policy(self, path: str, *, children: list[str], policy: policies_pb2.Policy) -> Evaluation:
         if policy.type == policies_pb2.Policy.SIGNATURE:
-            envelope = policies_pb2.SignaturePolicyEnvelope.FromString(policy.value)
-            return lambda members: _signature_rule(envelope.rule, envelope.identities, members, set())
+            evaluation = _signature_policy(policy.value)
+            if evaluation is None:
+                raise ValueError(f"policy {path} cannot be read")
+            return evaluation
         if policy.type == policies_pb2.Policy.IMPLICIT_META:
             meta = policies_pb2.ImplicitMetaPolicy.FromString(policy.value)
             parts = [f"{path}/{child}/{meta.sub_policy}" for child in children]
@@ -70,6 +77,22 @@ class Policies:
         threshold = thresholds[rule] if parts else 0  # Fabric: no parts, nothing to ask
         evaluations = [self._evaluations[part] for part in parts]
         return lambda members: sum(evaluation(members) for evaluation in evaluations) >= threshold
+
+
+def _signature_policy(serialized: bytes) -> Evaluation | None:
+    try:
+        envelope = policies_pb2.SignaturePolicyEnvelope.FromString(serialized)
+    except DecodeError:
+        return None
+    if not _is_complete(envelope.rule, principals=len(envelope.identities)):
+        return None
+    return lambda members: _signature_rule(envelope.rule, envelope.identities, members, set())
+
+
+def _is_complete(rule: policies_pb2.SignaturePolicy, *, principals: int) -> bool:
+    if rule.WhichOneof("Type") == "n_out_of":
+        return all(_is_complete(part, principals=principals) for part in rule.n_out_of.rules)
+    return bool(rule.WhichOneof("Type") == "signed_by" and 0 <= rule.signed_by < principals)
 
 
 def _signature_rule(

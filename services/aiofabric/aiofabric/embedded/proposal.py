@@ -6,6 +6,7 @@ Source: Fabric's ``core/endorser/msgvalidation.go`` and ``core/handlers/auth/fil
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from fabric_protos.common import common_pb2
 from fabric_protos.peer import chaincode_pb2, proposal_pb2
@@ -14,7 +15,7 @@ from google.protobuf.message import DecodeError
 from aiofabric.embedded.errors import Code, IdentityRefusedError, RequestRefusedError
 from aiofabric.embedded.membership import Member, Membership
 from aiofabric.embedded.policy import WRITERS, Policies
-from aiofabric.embedded.simulator import Invocation
+from aiofabric.embedded.simulation import Invocation
 
 TIME_WINDOW_S = 15 * 60
 _PROPOSAL_TYPES = (common_pb2.ENDORSER_TRANSACTION, common_pb2.CONFIG)
@@ -80,7 +81,7 @@ def parse(signed: proposal_pb2.SignedProposal) -> Proposal:
             channel_id=channel_header.channel_id,
             timestamp_ms=timestamp.seconds * 1000 + timestamp.nanos // 1_000_000,
             creator=signature_header.creator,
-            transient=dict(payload.TransientMap),
+            transient=MappingProxyType(dict(payload.TransientMap)),
             signed_proposal=signed.SerializeToString(),
         ),
     )

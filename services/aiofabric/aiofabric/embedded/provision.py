@@ -7,10 +7,12 @@
     genesis.block                                block 0 as a common.Block: what a trust root is made from
     organisations/MSP/ca/{cert,key}.pem          the organisation's authority
     organisations/MSP/peer/{cert,key}.pem        its endorsing peer (orderer/ for the orderer's organisation)
+    organisations/MSP/private.dat                private values that it holds (`aiofabric.embedded.private_file`)
     organisations/MSP/users/NAME/{cert,key}.pem  its client identities; `admin` is always there
     tls/{ca,ca-key,server,server-key}.pem        the server's certificate and the authority clients trust
 """
 
+import dataclasses
 import json
 import os
 import re
@@ -24,8 +26,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from aiofabric.embedded import blocks
 from aiofabric.embedded.errors import ProvisionError
+from aiofabric.embedded.frames import sync_directory
 from aiofabric.embedded.genesis import Anchors, genesis_block
-from aiofabric.embedded.storage import BLOCK_FILE, BlockFile, sync_directory
+from aiofabric.embedded.private_collections import Collection
+from aiofabric.embedded.storage import BLOCK_FILE, BlockFile
 from aiofabric.identity import CertificateAuthority, Identity, IssuedIdentity, Role, Signer, private_key_signer
 
 DESCRIPTION_FILE = "ledger.json"
@@ -36,6 +40,7 @@ VERSION = 1
 _MSP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
 _USER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CHANNEL = re.compile(r"[a-z][a-z0-9.-]{0,248}")
+_COLLECTION = re.compile(r"[A-Za-z0-9-]+([A-Za-z0-9_-]+)*")  # as Fabric's lifecycle has it
 _PRIVATE, _PUBLIC = 0o600, 0o644
 
 
@@ -56,10 +61,16 @@ class Description:
     orderer: str
     chaincodes: Mapping[str, str]
     genesis_hash: str
+    collections: Mapping[str, tuple[Collection, ...]] = field(default_factory=dict)
 
 
 def initialise(
-    directory: Path, *, channel: str, organisations: Sequence[Organisation], chaincodes: Mapping[str, str]
+    directory: Path,
+    *,
+    channel: str,
+    organisations: Sequence[Organisation],
+    chaincodes: Mapping[str, str],
+    collections: Mapping[str, Sequence[Collection]] | None = None,
 ) -> Description:
     """Make a new ledger in an empty or absent directory.
 
@@ -68,10 +79,13 @@ def initialise(
         channel: name of its one channel.
         organisations: those that endorse and use it, at least one. Their order is the order in which peers are asked.
         chaincodes: contracts by name, each an entry point "module:attribute" (`aiofabric.chaincode.Chaincode`).
+        collections: private data collections of chaincodes by the chaincode's name.
 
     Raises ProvisionError if it cannot be made as asked; nothing is left half-made but files in that directory.
     """
+    private = {name: tuple(entries) for name, entries in (collections or {}).items()}
     _check(directory, channel, organisations, chaincodes)
+    _check_collections(private, chaincodes, {organisation.msp_id for organisation in organisations})
     directory.mkdir(parents=True, exist_ok=True)
     tls = CertificateAuthority.create("embedded-ledger", purpose="tlsca")
     _write_pair(directory / "tls", IssuedIdentity(tls.certificate_pem, tls.key_pem), names=("ca.pem", "ca-key.pem"))
@@ -88,6 +102,7 @@ def initialise(
         orderer=ORDERER_MSP,
         chaincodes=dict(chaincodes),
         genesis_hash=blocks.block_hash(genesis.header).hex(),
+        collections=private,
     )
     _write_description(directory, description)
     return description
@@ -105,6 +120,10 @@ def describe(directory: Path) -> Description:
             orderer=document["orderer"],
             chaincodes=dict(document["chaincodes"]),
             genesis_hash=document["genesis"],
+            collections={
+                name: tuple(_collection(entry) for entry in entries)
+                for name, entries in document.get("collections", {}).items()
+            },
         )
     except FileNotFoundError as error:
         raise ProvisionError(f"{directory} holds no ledger: make one with init") from error
@@ -165,6 +184,26 @@ def _check(directory: Path, channel: str, organisations: Sequence[Organisation],
         raise ProvisionError("give at least one chaincode as NAME=module:attribute")
 
 
+def _check_collections(
+    collections: Mapping[str, Sequence[Collection]], chaincodes: Mapping[str, str], organisations: set[str]
+) -> None:
+    for chaincode, entries in collections.items():
+        if chaincode not in chaincodes:
+            raise ProvisionError(f"collections of {chaincode}, which is no chaincode of the ledger")
+        names = [entry.name for entry in entries]
+        wrong = [name for name in names if not _COLLECTION.fullmatch(name) or names.count(name) > 1]
+        if wrong:
+            raise ProvisionError(f"not a name of a collection, or given twice: {', '.join(map(repr, wrong))}")
+        for entry in entries:
+            strangers = {*entry.members, *entry.endorsers} - organisations
+            if strangers or not entry.members:
+                raise ProvisionError(f"collection {entry.name}: give members that are organisations of the ledger")
+
+
+def _collection(document: Mapping[str, Any]) -> Collection:
+    return Collection(**{**document, "members": tuple(document["members"]), "endorsers": tuple(document["endorsers"])})
+
+
 def _make_organisation(directory: Path, organisation: Organisation, *, tls: CertificateAuthority) -> Anchors:
     msp_id = organisation.msp_id
     home = directory / "organisations" / msp_id
@@ -205,6 +244,9 @@ def _write_description(directory: Path, description: Description) -> None:
         "organisations": list(description.organisations),
         "orderer": description.orderer,
         "chaincodes": dict(description.chaincodes),
+        "collections": {
+            name: [dataclasses.asdict(entry) for entry in entries] for name, entries in description.collections.items()
+        },
     }
     _write(directory / DESCRIPTION_FILE, json.dumps(document, indent=2).encode() + b"\n", mode=_PUBLIC)
     sync_directory(directory)

@@ -8,7 +8,7 @@ from fabric_protos.orderer import ab_pb2
 from google.protobuf.message import DecodeError
 
 from aiofabric.embedded.errors import IdentityRefusedError
-from aiofabric.embedded.membership import Membership
+from aiofabric.embedded.membership import Member, Membership
 from aiofabric.embedded.policy import READERS, Policies
 from aiofabric.embedded.proposal import TIME_WINDOW_S
 
@@ -23,8 +23,9 @@ class SeekRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seek:
-    """Blocks ``first`` to ``last``, both included; ``last`` may be far beyond what will ever be."""
+    """Blocks ``first`` to ``last``, both included, for a member of an organisation; ``last`` may be far beyond any."""
 
+    msp_id: str
     first: int
     last: int
     fail_if_not_ready: bool
@@ -53,10 +54,10 @@ class SeekReader:
             raise SeekRefusedError(common_pb2.BAD_REQUEST)
         if channel_header.channel_id != self._channel:
             raise SeekRefusedError(common_pb2.NOT_FOUND)
-        self._authorise(creator, envelope, now)
-        return _range(info, height)
+        member = self._authorise(creator, envelope, now)
+        return _range(info, height, msp_id=member.msp_id)
 
-    def _authorise(self, creator: bytes, envelope: common_pb2.Envelope, now: dt.datetime) -> None:
+    def _authorise(self, creator: bytes, envelope: common_pb2.Envelope, now: dt.datetime) -> Member:
         try:
             member = self._membership.member(creator)
         except IdentityRefusedError as error:
@@ -64,9 +65,10 @@ class SeekReader:
         signed = member.verifies(envelope.signature, message=envelope.payload)
         if not signed or member.not_after < now or not self._policies.satisfied(READERS, members=[member]):
             raise SeekRefusedError(common_pb2.FORBIDDEN)
+        return member
 
 
-def _range(info: ab_pb2.SeekInfo, height: int) -> Seek:
+def _range(info: ab_pb2.SeekInfo, height: int, *, msp_id: str) -> Seek:
     if info.start.WhichOneof("Type") is None or info.stop.WhichOneof("Type") is None:
         raise SeekRefusedError(common_pb2.BAD_REQUEST)
     first = position(info.start, height=height)
@@ -82,6 +84,7 @@ def _range(info: ab_pb2.SeekInfo, height: int) -> Seek:
     if last < first:
         raise SeekRefusedError(common_pb2.BAD_REQUEST)
     return Seek(
+        msp_id=msp_id,
         first=first,
         last=last,
         fail_if_not_ready=info.behavior == ab_pb2.SeekInfo.FAIL_IF_NOT_READY,

@@ -1,7 +1,7 @@
 """The thin face: Fabric's Gateway and Deliver services over gRPC with TLS, on this machine only."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
 Result = TypeVar("Result")
 
-Deliverable = Callable[[common_pb2.Block], events_pb2.DeliverResponse]
+Deliverable = Callable[[common_pb2.Block, Seek], events_pb2.DeliverResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,13 @@ class Endpoint:
 
 
 @asynccontextmanager
-async def serve(directory: Path, *, port: int = 0) -> AsyncIterator[Endpoint]:
+async def serve(directory: Path, *, port: int = 0, without: Collection[str] = ()) -> AsyncIterator[Endpoint]:
     """Open a ledger and serve it on 127.0.0.1 until the block ends. Port 0 lets the system choose.
 
+    The peers of the organisations in ``without`` are down, to see what an application makes of that.
     Raises what `EmbeddedLedger.open` raises, and OSError if the port is taken.
     """
-    ledger = await EmbeddedLedger.open(directory)
+    ledger = await EmbeddedLedger.open(directory, without=without)
     server = grpc.aio.server(options=_OPTIONS)
     try:
         bound = _bind(server, directory / "tls", port=port)
@@ -155,7 +156,11 @@ class DeliverService:
         self, requests: AsyncIterator[common_pb2.Envelope], context: Context
     ) -> AsyncIterator[events_pb2.DeliverResponse]:
         """Stream whole blocks."""
-        async for response in self._answers(requests, context, lambda block: events_pb2.DeliverResponse(block=block)):
+
+        def deliverable(block: common_pb2.Block, _: Seek) -> events_pb2.DeliverResponse:
+            return events_pb2.DeliverResponse(block=block)
+
+        async for response in self._answers(requests, context, deliverable):
             yield response
 
     async def DeliverFiltered(  # noqa: N802
@@ -164,7 +169,7 @@ class DeliverService:
         """Stream blocks without their contents."""
         channel = self._ledger.channel.name
 
-        def deliverable(block: common_pb2.Block) -> events_pb2.DeliverResponse:
+        def deliverable(block: common_pb2.Block, _: Seek) -> events_pb2.DeliverResponse:
             return events_pb2.DeliverResponse(filtered_block=filtered_block(channel, block))
 
         async for response in self._answers(requests, context, deliverable):
@@ -173,10 +178,12 @@ class DeliverService:
     async def DeliverWithPrivateData(  # noqa: N802
         self, requests: AsyncIterator[common_pb2.Envelope], context: Context
     ) -> AsyncIterator[events_pb2.DeliverResponse]:
-        """Stream whole blocks; there is no private data here, so its map is empty."""
+        """Stream whole blocks with the private data that the caller's organisation holds."""
 
-        def deliverable(block: common_pb2.Block) -> events_pb2.DeliverResponse:
+        def deliverable(block: common_pb2.Block, seek: Seek) -> events_pb2.DeliverResponse:
             both = events_pb2.BlockAndPrivateData(block=block)
+            for index, private in self._ledger.private_data(block.header.number, msp_id=seek.msp_id).items():
+                both.private_data_map[index].CopyFrom(private)
             return events_pb2.DeliverResponse(block_and_private_data=both)
 
         async for response in self._answers(requests, context, deliverable):
@@ -190,7 +197,7 @@ class DeliverService:
                 try:
                     seek = self._ledger.seek(envelope)
                     async for block in self._blocks(seek):
-                        yield deliverable(block)
+                        yield deliverable(block, seek)
                     status = common_pb2.SUCCESS
                 except SeekRefusedError as error:
                     status = error.status

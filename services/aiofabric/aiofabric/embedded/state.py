@@ -1,8 +1,9 @@
-"""The world state: for every namespace (chaincode) its keys, values, versions and history."""
+"""The world state: public keys of every chaincode, and the hashes of its private keys, with versions and policies."""
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from aiofabric.chaincode import KeyModification
 
@@ -10,26 +11,40 @@ Version = tuple[int, int]
 """Block number and index of the transaction in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """A key's new value, or its deletion (value None)."""
+class Space(NamedTuple):
+    """Where a key lives: a chaincode's public state, or one of its private data collections.
 
-    key: str
-    value: bytes | None
+    What is public of a collection is hashes: there, a key is the hex of its SHA-256 and a value is a SHA-256.
+    """
+
+    chaincode: str
+    collection: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key's value, the transaction that last changed value or policy, and its own endorsement policy if it has one.
+
+    An empty policy is one that was taken away again: it binds nobody.
+    """
+
+    value: bytes
+    version: Version
+    policy: bytes | None = None
 
 
 @dataclass(slots=True)
 class Namespace:
-    """The state of one chaincode, in memory."""
+    """The keys of one space, in memory."""
 
-    values: dict[str, tuple[bytes, Version]] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)  # sorted; code point order is UTF-8 byte order
     history: dict[str, list[KeyModification]] = field(default_factory=dict)
 
     def version(self, key: str) -> Version | None:
         """Return the version of a key, or None if it is absent."""
-        entry = self.values.get(key)
-        return None if entry is None else entry[1]
+        entry = self.entries.get(key)
+        return None if entry is None else entry.version
 
     def scan(self, start_key: str, end_key: str) -> Iterator[tuple[str, bytes, Version]]:
         """Iterate over ``start_key <= key < end_key`` in order; an empty end is open."""
@@ -37,28 +52,33 @@ class Namespace:
             key = self.keys[position]
             if end_key and key >= end_key:
                 return
-            value, version = self.values[key]
-            yield key, value, version
+            entry = self.entries[key]
+            yield key, entry.value, entry.version
 
-    def apply(self, write: Write, *, version: Version, tx_id: str, timestamp_ms: int) -> None:
-        """Apply one write of a valid transaction."""
-        if write.value is None:
-            if self.values.pop(write.key, None) is not None:
-                del self.keys[bisect_left(self.keys, write.key)]
-        else:
-            if write.key not in self.values:
-                insort(self.keys, write.key)
-            self.values[write.key] = (write.value, version)
-        change = KeyModification(tx_id, write.value or b"", timestamp_ms, is_delete=write.value is None)
-        self.history.setdefault(write.key, []).append(change)
+    def set(self, key: str, entry: Entry | None) -> None:
+        """Give a key its new entry, or remove it."""
+        if entry is None:
+            if self.entries.pop(key, None) is not None:
+                del self.keys[bisect_left(self.keys, key)]
+            return
+        if key not in self.entries:
+            insort(self.keys, key)
+        self.entries[key] = entry
+
+    def record(self, key: str, change: KeyModification) -> None:
+        """Add a change to a key's history."""
+        self.history.setdefault(key, []).append(change)
 
 
 class WorldState:
-    """All namespaces. Its owner holds a lock while it simulates or applies, so a simulation sees one moment."""
+    """All spaces. Its owner holds a lock while it simulates or applies, so a simulation sees one moment."""
 
     def __init__(self) -> None:
-        self._namespaces: dict[str, Namespace] = {}
+        self._namespaces: dict[Space, Namespace] = {}
 
-    def namespace(self, name: str) -> Namespace:
-        """Return a chaincode's state, empty if it has written nothing yet."""
-        return self._namespaces.setdefault(name, Namespace())
+    def namespace(self, space: Space) -> Namespace:
+        """Return a space, empty if nothing was written to it yet."""
+        found = self._namespaces.get(space)
+        if found is None:
+            found = self._namespaces[space] = Namespace()
+        return found

@@ -1,7 +1,6 @@
 """The block file: append-only, every byte under a checksum, on disk before a commit is reported.
 
-Layout: the 8 bytes of `MAGIC`, then frames. A frame is block number (8 bytes), length (4), CRC-32 of the body (4),
-CRC-32 of these 16 bytes (4), all big endian, and the body: one serialized ``common.Block``.
+Layout: the 8 bytes of `MAGIC`, then for each block a frame (`aiofabric.embedded.frames`) with a ``common.Block``.
 
 A process that is killed leaves a prefix of its last frame: nobody was told of that block, so it is moved aside into a
 file of its own and said so. The header has its own checksum so that a damaged length is never taken for such a tear.
@@ -11,20 +10,16 @@ Everything else that does not fit is damage: it is named and refused, never repa
 import fcntl
 import logging
 import os
-import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from aiofabric.embedded.errors import LedgerDamagedError, LedgerInUseError
+from aiofabric.embedded.frames import FIELDS, HEADER_BYTES, PRIVATE_MODE, frame, sync_directory, write_all
 
 MAGIC = b"aiofab\x00\x01"
 BLOCK_FILE = "blocks.dat"
 LOCK_FILE = "ledger.lock"
-
-_FIELDS = struct.Struct(">QII")
-_HEADER_BYTES = _FIELDS.size + 4
-_PRIVATE_MODE = 0o600
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +59,9 @@ class BlockFile:
     @classmethod
     def create(cls, path: Path, *, genesis: bytes) -> None:
         """Make the file with its first block; refuse to touch one that exists."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _PRIVATE_MODE)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
         try:
-            _write_all(descriptor, MAGIC + _frame(0, genesis), offset=0)
+            write_all(descriptor, MAGIC + frame(0, genesis), offset=0)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -89,15 +84,15 @@ class BlockFile:
 
     def _next_body(self, size: int) -> bytes | None:
         offset = self._end
-        header = os.pread(self._descriptor, _HEADER_BYTES, offset)
-        if len(header) < _HEADER_BYTES:
+        header = os.pread(self._descriptor, HEADER_BYTES, offset)
+        if len(header) < HEADER_BYTES:
             return None
-        if zlib.crc32(header[: _FIELDS.size]).to_bytes(4, "big") != header[_FIELDS.size :]:
+        if zlib.crc32(header[: FIELDS.size]).to_bytes(4, "big") != header[FIELDS.size :]:
             raise self._damage(offset, "the frame's header does not match its checksum")
-        number, length, checksum = _FIELDS.unpack_from(header)
+        number, length, checksum = FIELDS.unpack_from(header)
         if number != self.height:
             raise self._damage(offset, f"the frame says block {number}")
-        start = offset + _HEADER_BYTES
+        start = offset + HEADER_BYTES
         if start + length > size:
             return None
         body = os.pread(self._descriptor, length, start)
@@ -136,11 +131,11 @@ class BlockFile:
 
     def append(self, body: bytes) -> None:
         """Write the next block and return when it is on disk."""
-        frame = _frame(self.height, body)
-        _write_all(self._descriptor, frame, offset=self._end)
+        written = frame(self.height, body)
+        write_all(self._descriptor, written, offset=self._end)
         os.fdatasync(self._descriptor)
-        self._frames.append((self._end + _HEADER_BYTES, len(body)))
-        self._end += len(frame)
+        self._frames.append((self._end + HEADER_BYTES, len(body)))
+        self._end += len(written)
 
     def read(self, number: int) -> bytes:
         """Return a stored block."""
@@ -150,25 +145,3 @@ class BlockFile:
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the directory's entries durable."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _frame(number: int, body: bytes) -> bytes:
-    fields = _FIELDS.pack(number, len(body), zlib.crc32(body))
-    return fields + zlib.crc32(fields).to_bytes(4, "big") + body
-
-
-def _write_all(descriptor: int, data: bytes, *, offset: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(descriptor, view, offset)
-        offset += written
-        view = view[written:]

@@ -1,8 +1,8 @@
 """A submitted transaction, judged by everything that does not depend on the state.
 
 Source: Fabric's ``core/common/validation/msgvalidation.go`` and ``core/committer/txvalidator/v20``, in their order: the
-first thing wrong gives the code. Duplicates, versions and phantoms come later, in block order
-(`aiofabric.embedded.committer`).
+first thing wrong gives the code. Duplicates, endorsement policies (keys may have their own), versions and phantoms come
+later, in block order (`aiofabric.embedded.committer`).
 """
 
 import hashlib
@@ -10,29 +10,20 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from fabric_protos.common import common_pb2
-from fabric_protos.ledger.rwset import rwset_pb2
-from fabric_protos.ledger.rwset.kvrwset import kv_rwset_pb2
 from fabric_protos.peer import chaincode_event_pb2, proposal_pb2, proposal_response_pb2, transaction_pb2
 from google.protobuf.message import DecodeError
 
 from aiofabric.embedded.errors import IdentityRefusedError
 from aiofabric.embedded.membership import Member, Membership
-from aiofabric.embedded.policy import ENDORSEMENT, Policies
-from aiofabric.embedded.state import Version, Write
+from aiofabric.embedded.state import Entry, Space
+from aiofabric.embedded.state_set import StateSet, state_sets
+
+KeyChanges = dict[tuple[Space, str], Entry | None]
+"""What becomes of keys: a new entry, or none any more."""
 
 VALID = transaction_pb2.VALID
 BEFORE_DUPLICATES = frozenset(range(transaction_pb2.NIL_ENVELOPE, transaction_pb2.DUPLICATE_TXID))
 """Codes found before a transaction id is looked up: such a transaction does not claim its id."""
-
-
-@dataclass(frozen=True, slots=True)
-class RangeCheck:
-    """A range query to be repeated at commit."""
-
-    start_key: str
-    end_key: str
-    includes_end: bool
-    reads: tuple[tuple[str, Version | None], ...]
 
 
 @dataclass(slots=True)
@@ -45,9 +36,9 @@ class Candidate:
     creator: Member | None = None
     timestamp_ms: int = 0
     chaincode: str = ""
-    reads: list[tuple[str, Version | None]] = field(default_factory=list)
-    ranges: list[RangeCheck] = field(default_factory=list)
-    writes: list[Write] = field(default_factory=list)
+    endorsers: list[Member] = field(default_factory=list)
+    sets: tuple[StateSet, ...] = ()
+    changes: KeyChanges = field(default_factory=dict)  # set when it is found valid
 
 
 class _InvalidError(Exception):
@@ -59,12 +50,9 @@ class _InvalidError(Exception):
 class Inspector:
     """Judges transactions against a channel's configuration. Stateless, so any thread may use it."""
 
-    def __init__(
-        self, channel: str, *, membership: Membership, policies: Policies, chaincodes: Collection[str]
-    ) -> None:
+    def __init__(self, channel: str, *, membership: Membership, chaincodes: Collection[str]) -> None:
         self._channel = channel
         self._membership = membership
-        self._policies = policies
         self._chaincodes = chaincodes
 
     def inspect(self, envelope: bytes) -> Candidate:
@@ -117,12 +105,13 @@ class Inspector:
             own = event.chaincode_id == named and event.tx_id == candidate.tx_id
             _require(own, transaction_pb2.INVALID_OTHER_REASON)
         try:
-            _read_write_set(candidate, action.results)
+            candidate.sets = state_sets(action.results)
         except (DecodeError, ValueError) as error:
             raise _InvalidError(transaction_pb2.BAD_RWSET) from error
-        members = self._endorsers(endorsed)
-        satisfied = self._policies.satisfied(ENDORSEMENT, members=members)
-        _require(satisfied, transaction_pb2.ENDORSEMENT_POLICY_FAILURE)
+        spaces = [written.space for written in candidate.sets]
+        _require(len(set(spaces)) == len(spaces), transaction_pb2.ILLEGAL_WRITESET)
+        _require(all(space.chaincode in self._chaincodes for space in spaces), transaction_pb2.INVALID_CHAINCODE)
+        candidate.endorsers = self._endorsers(endorsed)
 
     def _endorsers(self, endorsed: transaction_pb2.ChaincodeEndorsedAction) -> list[Member]:
         """Return the members whose endorsements verify; the others do not count, as in Fabric."""
@@ -152,28 +141,6 @@ def _endorsed_action(payload: common_pb2.Payload) -> transaction_pb2.ChaincodeEn
     hashed = payload.header.channel_header + payload.header.signature_header + action.chaincode_proposal_payload
     _require(hashlib.sha256(hashed).digest() == response.proposal_hash, invalid)
     return action.action
-
-
-def _read_write_set(candidate: Candidate, results: bytes) -> None:
-    for entry in rwset_pb2.TxReadWriteSet.FromString(results).ns_rwset:
-        foreign = entry.namespace != candidate.chaincode or len(entry.collection_hashed_rwset) > 0
-        _require(not foreign, transaction_pb2.ILLEGAL_WRITESET)
-        rwset = kv_rwset_pb2.KVRWSet.FromString(entry.rwset)
-        _require(not rwset.metadata_writes, transaction_pb2.ILLEGAL_WRITESET)
-        candidate.reads += [(read.key, _version(read)) for read in rwset.reads]
-        candidate.ranges += [_range_check(info) for info in rwset.range_queries_info]
-        candidate.writes += [Write(write.key, None if write.is_delete else write.value) for write in rwset.writes]
-
-
-def _range_check(info: kv_rwset_pb2.RangeQueryInfo) -> RangeCheck:
-    if info.WhichOneof("reads_info") == "reads_merkle_hashes":
-        raise ValueError("the embedded ledger records every read of a range, never their Merkle hashes")
-    reads = tuple((read.key, _version(read)) for read in info.raw_reads.kv_reads)
-    return RangeCheck(info.start_key, info.end_key, includes_end=not info.itr_exhausted, reads=reads)
-
-
-def _version(read: kv_rwset_pb2.KVRead) -> Version | None:
-    return (read.version.block_num, read.version.tx_num) if read.HasField("version") else None
 
 
 def _require(condition: object, code: int) -> None:

@@ -1,0 +1,57 @@
+"""Which policies a transaction's writes must satisfy: the chaincode's, a collection's, or a key's own.
+
+The rules (Fabric's ``core/common/validation/statebased``):
+
+1. A key with its own policy is under that one, for its value and for the policy itself, as it was before the block.
+2. Another key of a collection that names endorsers is under theirs; every other key is under the chaincode's policy.
+3. A key whose policy an earlier transaction of the block changes cannot be written in the same block.
+4. A transaction that writes nothing is under the policy of the chaincode that it calls.
+"""
+
+from collections.abc import Collection, Iterable
+
+from aiofabric.chaincode.key_policy import all_of
+from aiofabric.embedded.membership import Member
+from aiofabric.embedded.policy import ENDORSEMENT, Policies
+from aiofabric.embedded.private_collections import Collections
+from aiofabric.embedded.state import Space, WorldState
+from aiofabric.embedded.transaction import Candidate
+
+Policy = str | bytes
+"""A path in the configuration, or a serialized signature policy."""
+
+Key = tuple[Space, str]
+
+
+class EndorsementRules:
+    """The policies of one channel's keys."""
+
+    def __init__(self, policies: Policies, *, collections: Collections, state: WorldState) -> None:
+        self._policies = policies
+        self._collections = collections
+        self._state = state
+
+    def key_policy(self, space: Space, key: str) -> bytes:
+        """Return a key's own policy, empty if it has none."""
+        entry = self._state.namespace(space).entries.get(key)
+        return (entry.policy if entry else None) or b""
+
+    def space_policy(self, space: Space) -> Policy:
+        """Return the policy of the keys that have none of their own."""
+        collection = self._collections.get(space)
+        return all_of(collection.endorsers) if collection and collection.endorsers else ENDORSEMENT
+
+    def satisfied(self, candidate: Candidate, *, changed: Collection[Key]) -> bool:
+        """Tell whether a transaction's endorsers are those that its writes need; ``changed`` is for rule 3."""
+        needed: set[Policy] = set()
+        for written in candidate.sets:
+            for key in written.changed_keys():
+                if (written.space, key) in changed:
+                    return False
+                needed.add(self.key_policy(written.space, key) or self.space_policy(written.space))
+        return self.all_satisfied(needed or {ENDORSEMENT}, members=candidate.endorsers)
+
+    def all_satisfied(self, needed: Iterable[Policy], *, members: Iterable[Member]) -> bool:
+        """Tell whether members satisfy every one of the policies."""
+        found = tuple(members)
+        return all(self._policies.satisfied(policy, members=found) for policy in needed)

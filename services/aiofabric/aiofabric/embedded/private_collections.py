@@ -1,0 +1,47 @@
+"""Private data collections of a ledger's chaincodes: who holds their values, who may ask for them, who endorses them.
+
+On a Fabric network this is part of the chaincode's definition, on the channel; here ``ledger.json`` says it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aiofabric.embedded.state import Space
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One private data collection. Its values live as long as the ledger (Fabric's ``block_to_live`` is not supported).
+
+    Attributes:
+        name: the collection's name.
+        members: organisations whose peers hold the values.
+        member_only_read: whether only clients of the members may read.
+        member_only_write: whether only they may write.
+        endorsers: organisations that must all endorse a write to it; none: the chaincode's policy decides.
+    """
+
+    name: str
+    members: tuple[str, ...]
+    member_only_read: bool = True
+    member_only_write: bool = True
+    endorsers: tuple[str, ...] = ()
+
+
+class Collections:
+    """The collections of all chaincodes by their space."""
+
+    def __init__(self, by_chaincode: Mapping[str, Sequence[Collection]]) -> None:
+        self._collections = {
+            Space(chaincode, collection.name): collection
+            for chaincode, collections in by_chaincode.items()
+            for collection in collections
+        }
+
+    def get(self, space: Space) -> Collection | None:
+        """Return a collection, or None if the chaincode has none of that name."""
+        return self._collections.get(space)
+
+    def of_member(self, msp_id: str) -> list[Space]:
+        """Return the collections whose values an organisation's peers hold."""
+        return [space for space, collection in self._collections.items() if msp_id in collection.members]
