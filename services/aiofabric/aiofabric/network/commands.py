@@ -30,7 +30,7 @@ def chaincode_command(server: ChaincodeServer) -> Command:
     arguments = [sys.executable, "-m", "aiofabric.chaincode", server.entry_point]
     return Command(
         [*arguments, "--package-id", server.package_id, "--address", server.address],
-        {**os.environ, **dict(server.environment)},
+        {**os.environ, "CORE_PEER_LOCALMSPID": server.msp_id, **dict(server.environment)},
     )
 
 
