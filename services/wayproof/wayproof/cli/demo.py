@@ -4,6 +4,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
+from wayproof.cli import fabric_home
 from wayproof.demo import stage
 
 
@@ -17,16 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--once", action="store_true", help="end after the summary instead of leaving the pages up")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="replay a real logger's trace: time, temperature")
-    parser.add_argument(
-        "--ledger",
-        choices=("embedded", "fabric"),
-        default="embedded",
-        help="the embedded ledger, or a real network of three organisations with Fabric's own programs, which must be "
-        "here: see `wayproof network doctor` (default: %(default)s)",
-    )
+    fabric_home.add_ledger_argument(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    wish = stage.Wish(options.directory, once=options.once, trace=options.csv, ledger=options.ledger)
+    wish = stage.Wish(options.directory, once=options.once, trace=options.csv, fabric=fabric_home.wanted(options))
     return asyncio.run(stage.run(wish, say=lambda text: print(text, flush=True)))

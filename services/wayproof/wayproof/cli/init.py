@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from wayproof.cli import fabric_home
 from wayproof.up import provision
 
 
@@ -12,17 +13,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--first-port", type=int, default=provision.FIRST_PORT, help="first of six ports (default: %(default)s)"
     )
-    parser.add_argument(
-        "--ledger",
-        choices=("embedded", "fabric"),
-        default="embedded",
-        help="the embedded ledger, or Fabric's own programs: see `wayproof network doctor` (default: %(default)s)",
-    )
+    fabric_home.add_ledger_argument(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    deployment = provision.initialise(options.directory, first_port=options.first_port, ledger=options.ledger)
+    deployment = provision.initialise(
+        options.directory, first_port=options.first_port, fabric=fabric_home.wanted(options)
+    )
     print(f"deployment in {deployment.directory}")
     for member in deployment.members:
         devices = "has devices and a log" if member.keeps_log else "has no devices"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiofabric.network import Network, ProcessError, archive
 from wayproof import observability
-from wayproof.up import fabric_home
+from wayproof.cli import fabric_home
 from wayproof.up.ledgers import READY
 
 logger = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 
+from aiofabric.network import Binaries
 from wayproof import observability, settings
 from wayproof.database.programs import program
 from wayproof.demo import summary
@@ -28,7 +29,6 @@ from wayproof.errors import WayproofError
 from wayproof.store.audit import Audit, audit
 from wayproof.store.connection import connect
 from wayproof.up import provision, services
-from wayproof.up.ledgers import Kind
 from wayproof.up.provision import Deployment
 
 Say = Callable[[str], None]
@@ -56,12 +56,12 @@ TAMPERED_ROW = (
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is wanted of a run: where, whether it ends by itself, a real logger's trace to replay, on which ledger."""
+    """What is wanted of a run: where, whether it ends by itself, a real logger's trace to replay, Fabric as ledger."""
 
     directory: Path
     once: bool = False
     trace: Path | None = None
-    ledger: Kind = "embedded"
+    fabric: Binaries | None = None
 
 
 async def run(wish: Wish, *, say: Say) -> int:
@@ -70,12 +70,12 @@ async def run(wish: Wish, *, say: Say) -> int:
     _prepare(wish.directory)
     observability.configure(process="demo", file=wish.directory / "demo.log")
     say("Real flights and weather of 2013 drive simulated loggers; the cargo's temperature is a thermal model.")
-    say(f"{services.STAND_INS[wish.ledger]}\n")
+    say(f"{services.STAND_INS['fabric' if wish.fabric else 'embedded']}\n")
     deployment = await asyncio.to_thread(
         provision.initialise,
         wish.directory / "deployment",
         first_port=_free_ports(),
-        ledger=wish.ledger,
+        fabric=wish.fabric,
         intervals_s=INTERVALS_S,
     )
     async with AsyncExitStack() as stack:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from aiofabric import embedded
-from aiofabric.network import ChaincodeDefinition, Network, Organisation, find_binaries
+from aiofabric.network import Binaries, ChaincodeDefinition, Network, Organisation
 from aiofabric.network.plan import BFT_ORDERERS
 from wayproof.ledger import CONTRACT, ENTRY_POINT, USERS
-from wayproof.up import fabric_home
 
 Kind = Literal["embedded", "fabric"]
 
@@ -48,14 +47,8 @@ class Program:
     prepare: Callable[[], None] | None = None
 
 
-def make(kind: Kind, directory: Path, msp_ids: Sequence[str], *, port: int) -> Made:
-    """Make a ledger in an absent or empty folder; `port` is the embedded one's. Raises as the two kinds do."""
-    if kind == "fabric":
-        return asyncio.run(_make_fabric(directory, msp_ids))
-    return _make_embedded(directory, msp_ids, port=port)
-
-
-def _make_embedded(directory: Path, msp_ids: Sequence[str], *, port: int) -> Made:
+def make_embedded(directory: Path, msp_ids: Sequence[str], *, port: int) -> Made:
+    """Make an embedded ledger in an absent or empty folder, to be served on a port. Raises ProvisionError."""
     described = embedded.initialise(
         directory,
         channel=CONTRACT,
@@ -69,9 +62,15 @@ def _make_embedded(directory: Path, msp_ids: Sequence[str], *, port: int) -> Mad
     return Made(described.channel, described.genesis_hash, access)
 
 
-async def _make_fabric(directory: Path, msp_ids: Sequence[str]) -> Made:
-    """Make a network with four BFT orderers, deploy the contract on it, and leave it stopped."""
-    binaries = find_binaries(home=fabric_home.named(), cache=fabric_home.cache())
+def make_fabric(directory: Path, msp_ids: Sequence[str], *, binaries: Binaries) -> Made:
+    """Make a network in an absent or empty folder, deploy the contract on it, and leave it stopped.
+
+    Four BFT orderers, or one Raft orderer where the programs are too old for BFT. Raises NetworkError.
+    """
+    return asyncio.run(_make_fabric(directory, msp_ids, binaries=binaries))
+
+
+async def _make_fabric(directory: Path, msp_ids: Sequence[str], *, binaries: Binaries) -> Made:
     organisations = [Organisation(msp_id, USERS) for msp_id in msp_ids]
     orderers = BFT_ORDERERS if binaries.can_order_bft else 1
     async with await Network.create(

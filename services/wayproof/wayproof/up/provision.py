@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from aiofabric.network import Binaries
 from wayproof.database.cluster import Cluster
 from wayproof.errors import WayproofError
 from wayproof.ledger import CONTRACT
@@ -113,23 +114,24 @@ def initialise(
     *,
     members: Sequence[Member] = DEFAULT_MEMBERS,
     first_port: int = FIRST_PORT,
-    ledger: Kind = "embedded",
+    fabric: Binaries | None = None,
     intervals_s: Mapping[str, float] = MappingProxyType({}),
 ) -> Deployment:
     """Make a deployment in an absent or empty folder. Raises DeploymentError, and as its parts do.
 
+    With `fabric` its ledger is a real network of these programs, otherwise the embedded one.
     `intervals_s` are those of the processes `anchor` and `monitor`, where they shall not be the settings' own.
     """
     if directory.exists() and any(directory.iterdir()):
         raise DeploymentError(f"{directory} is not empty: a deployment is never made over anything")
-    deployment = Deployment(directory.resolve(), tuple(members), first_port, ledger)
+    deployment = Deployment(directory.resolve(), tuple(members), first_port, "fabric" if fabric else "embedded")
     deployment.directory.mkdir(parents=True, exist_ok=True)
     deployment.cluster.initialise()
-    made = ledgers.make(
-        ledger,
-        deployment.ledger_directory,
-        [member.msp_id for member in members],
-        port=deployment.ledger_port,
+    msp_ids = [member.msp_id for member in members]
+    made = (
+        ledgers.make_fabric(deployment.ledger_directory, msp_ids, binaries=fabric)
+        if fabric
+        else ledgers.make_embedded(deployment.ledger_directory, msp_ids, port=deployment.ledger_port)
     )
     trust_root = TrustRoot(
         channel=made.channel,
