@@ -28,6 +28,7 @@ from aiofabric.network.identities import issue_client, load_user
 from aiofabric.network.network import Endpoint, Network, remove
 from aiofabric.network.package import ChaincodePackage, ChaincodeTls, ccaas_package
 from aiofabric.network.plan import Organisation
+from aiofabric.network.status import DeployedChaincode, NetworkStatus, ProcessStatus
 
 __all__ = [
     "Binaries",
@@ -39,17 +40,20 @@ __all__ = [
     "Collection",
     "ConfigUpdateError",
     "DeployError",
+    "DeployedChaincode",
     "Description",
     "Endpoint",
     "JoinError",
     "NOutOf",
     "Network",
     "NetworkError",
+    "NetworkStatus",
     "NotANetworkError",
     "Organisation",
     "Place",
     "PlanError",
     "ProcessError",
+    "ProcessStatus",
     "ccaas_package",
     "find_binaries",
     "issue_client",

@@ -13,6 +13,7 @@ from aiofabric.network.processes import ProcessFolder
 _REQUEST_TIMEOUT_S = 5.0
 _POLL_S = 0.1
 _OK = 200
+_HEIGHT = re.compile(r'^ledger_blockchain_height\{channel="([^"]+)"\} (\d+)$', re.MULTILINE)
 _IS_LEADER = re.compile(r'^consensus_(?:etcdraft|BFT)_is_leader\{channel="([^"]+)"\} 1$', re.MULTILINE)
 
 
@@ -25,6 +26,12 @@ async def leads(operations_port: int, *, channel: str) -> bool:
     """Return whether an orderer says that it leads a channel."""
     metrics = await asyncio.to_thread(_get, operations_port, "/metrics")
     return metrics is not None and channel in _IS_LEADER.findall(metrics)
+
+
+async def height(operations_port: int, *, channel: str) -> int | None:
+    """Return how many blocks of a channel a peer or an orderer has; None if it does not say."""
+    metrics = await asyncio.to_thread(_get, operations_port, "/metrics") or ""
+    return next((int(count) for name, count in _HEIGHT.findall(metrics) if name == channel), None)
 
 
 async def listens(address: str) -> bool:

@@ -92,11 +92,26 @@ async def committed(peer: EndorserClient, *, channel: str, name: str) -> Committ
             return None
         raise
     found = lifecycle_pb2.QueryChaincodeDefinitionResult.FromString(answer)
+    return _definition(name, found, approvals=dict(found.approvals))
+
+
+async def all_committed(peer: EndorserClient, *, channel: str) -> tuple[CommittedDefinition, ...]:
+    """Return every chaincode's definition as one peer has it; approvals are asked for one by one with `committed`.
+
+    Raises DeployError.
+    """
+    args = lifecycle_pb2.QueryChaincodeDefinitionsArgs().SerializeToString()
+    answer = await peer.call(LIFECYCLE, [b"QueryChaincodeDefinitions", args], error=DeployError, channel=channel)
+    found = lifecycle_pb2.QueryChaincodeDefinitionsResult.FromString(answer)
+    return tuple(_definition(each.name, each, approvals={}) for each in found.chaincode_definitions)
+
+
+def _definition(name: str, found: Any, *, approvals: dict[str, bool]) -> CommittedDefinition:  # noqa: ANN401 - protobuf
     return CommittedDefinition(
         name=name,
         version=found.version,
         sequence=found.sequence,
-        approvals=dict(found.approvals),
+        approvals=approvals,
         terms={
             "name": name,
             "version": found.version,

@@ -2,30 +2,35 @@
 
 import asyncio
 import dataclasses
+import logging
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from aiofabric.identity import Identity, Signer
 from aiofabric.network import deployment
 from aiofabric.network.administration import PeerAdministration
 from aiofabric.network.binaries import Binaries, find_binaries
-from aiofabric.network.channel_config import Signatory, broadcast, config_of, signed_update
+from aiofabric.network.channel_config import Signatory
+from aiofabric.network.channel_update import Change, update_channel
 from aiofabric.network.definition import ChaincodeDefinition
-from aiofabric.network.delta import config_update
 from aiofabric.network.description import ChaincodeServer, Description, read_description, write_description
-from aiofabric.network.errors import ConfigUpdateError, DeployError, NotANetworkError, PlanError
+from aiofabric.network.errors import DeployError, NotANetworkError, PlanError
 from aiofabric.network.identities import load_user
 from aiofabric.network.newcomer import make_newcomer, newcomer_group
 from aiofabric.network.plan import Layout, Organisation, check_organisation, make_plan, plan_peer
 from aiofabric.network.ports import free_ports
+from aiofabric.network.processes import LOG_TAIL_LINES
 from aiofabric.network.provision import provision
-from aiofabric.network.readiness import join_orderers, join_peers, wait_configured, wait_ready
+from aiofabric.network.readiness import join_orderers, join_peers, wait_ready
 from aiofabric.network.revocation import add_revocation_list, revocation_list
+from aiofabric.network.status import NetworkStatus, status_of
 from aiofabric.network.supervision import Supervisor
+
+logger = logging.getLogger("aiofabric.network")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,6 +90,9 @@ class Network:
         layout = _layout(directory)
         found = binaries if binaries is not None else await asyncio.to_thread(find_binaries)
         plan = make_plan(channel=channel, organisations=organisations, orderers=orderers, ports=free_ports())
+        logger.info(
+            "making keys, configuration and the genesis block in %s, with Fabric %s", layout.root, found.version
+        )
         genesis_hash = await asyncio.to_thread(provision, layout, plan, organisations=organisations, binaries=found)
         description = Description(plan, genesis_hash, found)
         network = cls(layout, description, supervisor=Supervisor(layout, detached=detached))
@@ -156,6 +164,7 @@ class Network:
             self._supervisor.start(name, command)
         for name in self.processes:
             await self._supervisor.healthy(self._description, name)
+        logger.info("waiting until channel %s is ordered and all peers know each other", self.channel)
         await join_orderers(self._layout, plan)
         async with self._administrations() as peers:
             await join_peers(self._layout, peers)
@@ -196,6 +205,7 @@ class Network:
 
         The next definition of the same name takes the next ``sequence``. Raises DeployError.
         """
+        logger.info("deploying %s %s (sequence %d)", definition.name, definition.version, definition.sequence)
         known = self._description.servers_of(definition.name)
         where = deployment.addresses(definition, self._description.plan.peers, known=known, ports=free_ports())
         async with self._administrations() as peers:
@@ -244,12 +254,21 @@ class Network:
         for server in servers:
             await self.restart(server.name)
 
+    async def status(self) -> NetworkStatus:
+        """Return what runs, and what the channel has. Works also when nothing runs."""
+        return await status_of(self._description, supervisor=self._supervisor, administration=self.administration)
+
+    def log(self, name: str, *, lines: int = LOG_TAIL_LINES) -> str:
+        """Return the last lines of a process's log. Raises NotANetworkError if there is no such process."""
+        self._known(name)
+        return self._supervisor.folder(name).tail(lines)
+
     async def config_block(self) -> bytes:
         """Return the channel's newest config block, a serialized ``common.Block``. Raises ConfigUpdateError."""
         async with self.administration(self.organisations[0]) as peer:
             return await peer.config_block()
 
-    async def update_channel(self, change: Callable[[Any], None], *, signed_by: Sequence[str] = ()) -> bytes:
+    async def update_channel(self, change: Change, *, signed_by: Sequence[str] = ()) -> bytes:
         """Change the channel's configuration; return the new config block when every peer has it.
 
         Args:
@@ -258,22 +277,11 @@ class Network:
 
         Raises ConfigUpdateError if nothing is changed, or the orderers refuse.
         """
-        config = config_of(await self.config_block())
-        updated = type(config.channel_group)()
-        updated.CopyFrom(config.channel_group)
-        change(updated)
-        update = config_update(config.channel_group, updated, channel=self.channel)
-        if update is None:
-            raise ConfigUpdateError("the configuration is so already: nothing to change")
         msp_ids = signed_by or self.organisations[: len(self.organisations) // 2 + 1]
         signatories = [Signatory(*self.user(msp_id)) for msp_id in msp_ids]
-        serialized = update.SerializeToString(deterministic=True)
-        envelope = signed_update(serialized, channel=self.channel, signatories=signatories)
-        await broadcast(self._layout.root, envelope, orderers=self._description.plan.orderers)
         async with self._administrations() as peers:
-            for peer in peers:
-                await wait_configured(peer, sequence=config.sequence + 1)
-            return await peers[0].config_block()
+            plan = self._description.plan
+            return await update_channel(self._layout.root, plan, change, signatories=signatories, peers=peers)
 
     async def revoke(self, msp_id: str, certificate_pem: bytes) -> bytes:
         """Revoke a certificate for the channel by a CRL in its organisation's MSP; return the config block that does.
@@ -294,6 +302,7 @@ class Network:
             raise PlanError(f"{organisation.msp_id} is in this network already")
         if self._layout.organisation(organisation.msp_id).exists():
             raise PlanError(f"{organisation.msp_id} was added half way before: make the network anew")
+        logger.info("adding %s to channel %s", organisation.msp_id, self.channel)
         peer = plan_peer(organisation.msp_id, ports=free_ports())
         make_newcomer(self._layout, organisation, peer, binaries=self._description.binaries)
         group = newcomer_group(self._layout, self._description, peer)

@@ -82,6 +82,11 @@ class Plan:
     peers: tuple[Peer, ...]
 
     @property
+    def nodes(self) -> "tuple[Orderer | Peer, ...]":
+        """Orderers, then peers."""
+        return (*self.orderers, *self.peers)
+
+    @property
     def consensus(self) -> Consensus:
         """BFT from four orderers on, Raft below."""
         return "BFT" if len(self.orderers) >= BFT_ORDERERS else "etcdraft"

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from aiofabric.network.administration import PeerAdministration
-from aiofabric.network.channel_config import config_of
 from aiofabric.network.description import Description
 from aiofabric.network.health import leads, wait_until
 from aiofabric.network.participation import ParticipationClient
@@ -50,18 +49,6 @@ async def wait_ready(description: Description, peers: Sequence[PeerAdministratio
     await wait_until(has_leader, what=f"no orderer leads {channel}", timeout_s=READY_TIMEOUT_S)
     for peer in peers:
         await _wait_knows(peer, description)
-
-
-async def wait_configured(peer: PeerAdministration, *, sequence: int) -> None:
-    """Return when a peer has the channel's configuration of a sequence number, or a later one. Raises ProcessError."""
-
-    async def is_configured() -> bool:
-        sequence_there: int = config_of(await peer.config_block()).sequence
-        return sequence_there >= sequence
-
-    await wait_until(
-        is_configured, what=f"{peer.peer.name} does not have configuration {sequence}", timeout_s=READY_TIMEOUT_S
-    )
 
 
 async def _wait_knows(peer: PeerAdministration, description: Description) -> None:

@@ -1,11 +1,15 @@
 """Which processes a network has, and their starting and stopping, in the order in which they need each other."""
 
+import logging
+
 from aiofabric.network.commands import chaincode_command, orderer_command, peer_command
 from aiofabric.network.description import Description
 from aiofabric.network.errors import NotANetworkError
 from aiofabric.network.health import is_healthy, listens, wait_until
-from aiofabric.network.plan import Layout, Orderer, Peer
+from aiofabric.network.plan import Layout
 from aiofabric.network.processes import Child, Command, ProcessFolder
+
+logger = logging.getLogger("aiofabric.network")
 
 START_TIMEOUT_S = 60.0
 
@@ -42,6 +46,7 @@ class Supervisor:
         folder = self.folder(name)
         if folder.is_alive():
             return
+        logger.info("starting %s", name)
         self._reap(name)
         child = folder.start(command, detached=self._detached)
         if not self._detached:
@@ -60,8 +65,7 @@ class Supervisor:
         """Return whether a process runs and answers."""
         if not self.folder(name).is_alive():
             return False
-        nodes: tuple[Orderer | Peer, ...] = (*description.plan.orderers, *description.plan.peers)
-        for node in nodes:
+        for node in description.plan.nodes:
             if node.name == name:
                 # The health endpoint is up before the services are.
                 return await is_healthy(node.operations_port) and await _all_listen(node.services)
