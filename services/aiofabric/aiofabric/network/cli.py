@@ -149,7 +149,21 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--chaincode", action="append", default=[], metavar="NAME=MODULE:ATTRIBUTE", type=_pair, help=chaincode
     )
-    _fabric(up)
+    add_fabric_arguments(up)
+    add_operations(commands)
+    return parser
+
+
+def add_operations(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    *,
+    home: Path | None = None,
+    cache: Path | None = None,
+) -> None:
+    """Add the commands for a network that is there, and ``doctor``: a program of another name may offer them too.
+
+    `home` and `cache` are where Fabric's programs are looked for unless the command says otherwise.
+    """
     status = _command(commands, "status", _status, "say what runs; exit 1 unless everything does")
     status.add_argument("--json", action="store_true")
     logs = _command(commands, "logs", _logs, "show the end of the logs")
@@ -165,20 +179,28 @@ def _parser() -> argparse.ArgumentParser:
     down.add_argument("--remove", action="store_true", help="remove the folder too, also of a network half made")
     doctor = commands.add_parser("doctor", help="say which Fabric is found, and what is missing")
     doctor.set_defaults(run=_doctor)
-    _fabric(doctor)
-    return parser
+    add_fabric_arguments(doctor, home=home, cache=cache)
 
 
-def _fabric(command: argparse.ArgumentParser) -> None:
-    home = os.environ.get(HOME_VARIABLE)
+def add_fabric_arguments(
+    command: argparse.ArgumentParser, *, home: Path | None = None, cache: Path | None = None
+) -> None:
+    """Add the arguments that say where Fabric's programs are."""
+    named = os.environ.get(HOME_VARIABLE)
     command.add_argument(
         "--fabric",
         type=Path,
-        default=Path(home) if home else None,
+        default=home or (Path(named) if named else None),
         metavar="FOLDER",
-        help=f"with bin/ and config/ of Fabric's release archive; else {HOME_VARIABLE}, else PATH",
+        help="with bin/ and config/ of Fabric's release archive, and nothing else will do (default: %(default)s)",
     )
-    command.add_argument("--cache", type=Path, metavar="FOLDER", help="another such folder, if the first is not given")
+    command.add_argument(
+        "--cache",
+        type=Path,
+        default=cache,
+        metavar="FOLDER",
+        help="another such folder, looked at before PATH if the first is not given (default: %(default)s)",
+    )
 
 
 def _command(
