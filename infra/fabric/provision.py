@@ -85,8 +85,8 @@ def provision(identities: Path, *, ledgers: Path, secrets: Path, binaries: Binar
     for msp_id in topology.ORGANISATIONS:
         _services(layout, msp_id, genesis=found, secrets=secrets)
     write_new(identities / "chaincode" / "package-id", package().package_id.encode())
-    for node in (*network.orderers, *network.peers):
-        (ledgers / node.name).mkdir(mode=0o700)
+    for name in [*(orderer.name for orderer in network.orderers), *(peer.name for peer in network.peers)]:
+        (ledgers / name).mkdir(mode=0o700)
     (identities / STARTED).rename(identities / COMPLETE)
     return found
 

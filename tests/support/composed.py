@@ -4,8 +4,9 @@
 
 Run as root in a mount and a network namespace of its own, which this empties and renames: every service gets an
 address of 127.0.0.0/8 in the place of a container's own, and its name in /etc/hosts leads there. Folders stand for
-volumes. What is not shown: images, users, read-only roots, limits, and that networks keep services apart. PostgreSQL
-without TimescaleDB stands for the shipper's database, and a script for the chaincode builder that Fabric's image brings.
+volumes. What is not shown: images, users, read-only roots, limits, and that networks keep services apart.
+PostgreSQL without TimescaleDB stands for the shipper's database, and a script for the chaincode builder that Fabric's
+image brings.
 """
 
 import json
@@ -24,6 +25,7 @@ from typing import Any
 
 from support.dockerfile import run_checked
 from wayproof.database import Cluster
+from wayproof.database.programs import program
 
 ROOT = Path(__file__).parents[2]
 HEALTHY_WITHIN_S, READY_WITHIN_S, STOP_WITHIN_S = 60.0, 60.0, 15.0
@@ -139,7 +141,7 @@ class Composed:
             else:
                 continue
             text = text.replace(mount["target"], str(source).rstrip("/"))
-        text = text.replace("0.0.0.0", self.address(service))
+        text = text.replace("0.0.0.0", self.address(service))  # noqa: S104 - it is what is replaced
         return text if service.startswith("api-") else text.replace("127.0.0.1", self.address(service))
 
     def _settings(self, service: str, path: Path) -> Path:
@@ -165,6 +167,12 @@ class Composed:
             time.sleep(POLL_S)
 
 
+def say(text: str) -> None:
+    """Print a line at once: somebody may wait for it."""
+    sys.stdout.write(text.rstrip() + "\n")
+    sys.stdout.flush()
+
+
 def _database(composed: Composed) -> subprocess.Popen[bytes]:
     """Start PostgreSQL in the place of the shipper's, with the roles that its first start would make."""
     cluster = Cluster(composed.folder / "postgres", 5432)
@@ -188,8 +196,6 @@ def make_roles(cluster: Cluster, *, database: str, secrets: Path, organisation: 
     found = re.fullmatch(r"postgresql://(?P<user>[^:]+):(?P<password>[^@]+)@(?P<host>[^:]+):(?P<port>\d+)/.*", dsn)
     if found is None:
         raise AssertionError("the cluster's DSN has another form")
-    from wayproof.database.programs import program  # noqa: PLC0415 - needed here only
-
     environment = {
         "PATH": f"{program('psql').parent}:{os.environ['PATH']}",
         "PGHOST": found["host"],
@@ -206,7 +212,7 @@ def _wait_ready(url: str) -> None:
     deadline, last = time.monotonic() + READY_WITHIN_S, ""
     while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - ours, on this machine
                 return
         except urllib.error.HTTPError as error:
             last = error.read().decode("utf-8", "replace")
@@ -228,18 +234,18 @@ def main(arguments: Sequence[str]) -> int:
     database = None
     try:
         for _ in range(2):  # the second time there is nothing to do
-            print(composed.once("provision", *provision), end="")
+            say(composed.once("provision", *provision))
         composed.start(*orderers, *peers, *servers)
-        print(f"healthy: {', '.join(composed.running)}")
+        say(f"healthy: {', '.join(composed.running)}")
         for _ in range(2):
-            print(composed.once("channel", *volumes), end="")
+            say(composed.once("channel", *volumes))
         database = _database(composed)
-        print(composed.once("schema-shipper"), end="")
+        say(composed.once("schema-shipper"))
         composed.start("projection-shipper")
-        print(composed.once("log-shipper").splitlines()[-1])
+        say(composed.once("log-shipper").splitlines()[-1])
         composed.start("anchor-shipper", "monitor-shipper", "api-shipper")
         _wait_ready("http://127.0.0.1:18080/health/ready")
-        print("the shipper's API is ready")
+        say("the shipper's API is ready")
     finally:
         composed.stop()
         if database is not None:

@@ -135,5 +135,3 @@ def run_checked(command: list[str], *, cwd: Path, environment: Mapping[str, str]
 def _clean(environment: Mapping[str, str]) -> dict[str, str]:
     """Leave out what would lead a stage's Python to this environment's packages."""
     return {name: value for name, value in environment.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
-
-

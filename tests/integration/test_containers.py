@@ -1,0 +1,473 @@
+"""docker-compose.yml and the images' Dockerfiles, as far as they can be checked without a container engine.
+
+The Compose model is read by compose-go, the reader of Docker Compose itself, with every profile active.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+import yaml
+
+from aiofabric.network import Binaries
+from support import dockerfile, go_program
+from support.composed import make_roles
+from support.database import NOT_DURABLE, running_cluster
+from wayproof import settings
+from wayproof.store import schema
+from wayproof.store.connection import connect
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+ROOT = Path(__file__).parents[2]
+INFRA = ROOT / "infra"
+LOCKS = ("wayproof/requirements.lock", "chaincode/requirements.lock", "build.lock")
+IMAGES = ("wayproof", "chaincode")
+ORGANISATIONS = ("carrier", "consignee", "shipper")
+OUTSIDE = "/opt/fabric"
+"""The one mount that an operator brings: Fabric's programs."""
+
+NO_GO = go_program.missing()
+needs_go = pytest.mark.skipif(
+    bool(NO_GO), reason=f"left out: docker-compose.yml was not read by Compose's own reader, because {NO_GO}"
+)
+
+
+@cache
+def project() -> Mapping[str, Any]:
+    """Return the resolved model, read in an empty environment: it must not depend on the machine."""
+    program = go_program.build(Path(__file__).parent / "compose_check")
+    done = subprocess.run(
+        [program, ROOT / "docker-compose.yml"], capture_output=True, env={}, check=False, timeout=60, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    model: dict[str, Any] = json.loads(done.stdout)
+    return model
+
+
+def services() -> Mapping[str, dict[str, Any]]:
+    """Return the services by name."""
+    found: dict[str, dict[str, Any]] = project()["services"]
+    return found
+
+
+@pytest.fixture
+def only_in_the_long_form(request: pytest.FixtureRequest) -> None:
+    if "long" not in request.config.getoption("-m"):
+        pytest.skip("the long form, about a minute each: pytest -m long tests/integration/test_containers.py")
+
+
+def is_one_shot(service: Mapping[str, Any]) -> bool:
+    return service.get("restart") == "no" and "healthcheck" not in service
+
+
+def mounts() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, service in services().items():
+        for mount in service.get("volumes") or []:
+            yield name, mount
+
+
+@needs_go
+def test_the_three_profiles_bring_up_what_they_say() -> None:
+    of: dict[str, set[str]] = {}
+    for name, service in services().items():
+        for profile in service["profiles"]:
+            of.setdefault(profile, set()).add(name)
+    assert set(of) == {"demo", "fabric", "observability"}
+    assert of["demo"] == {"demo", "demo-pages"}
+    assert of["observability"] == {"prometheus", "grafana"}
+    assert {name for name in of["fabric"] if name.startswith("orderer")} == {f"orderer{n}" for n in (1, 2, 3, 4)}
+    for organisation in ORGANISATIONS:
+        own = {f"{part}-{organisation}" for part in ("peer", "chaincode", "database", "projection", "api", "pages")}
+        assert own <= of["fabric"]
+    assert {"mosquitto", "ingest-shipper", "anchor-shipper", "monitor-shipper"} <= of["fabric"]
+
+
+@needs_go
+def test_nothing_waits_for_a_service_of_another_profile() -> None:
+    for name, service in services().items():
+        for other in service.get("depends_on") or {}:
+            assert set(service["profiles"]) <= set(services()[other]["profiles"]), f"{name} waits for {other}"
+
+
+@needs_go
+def test_no_service_has_more_rights_than_it_needs() -> None:
+    for name, service in services().items():
+        user = service.get("user", "").partition(":")[0]
+        assert user.isdecimal(), f"{name}: a number, so that it is the same whatever the image says"
+        assert int(user) > 0, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "cap_add" not in service, name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["read_only"] is True, name
+        assert service.get("privileged") is not True, name
+        assert int(service["mem_limit"]) > 0, name
+        assert service["pids_limit"] > 0, name
+        assert service["logging"]["options"]["max-size"], name
+
+
+@needs_go
+def test_every_service_says_whether_it_is_well_or_ends() -> None:
+    for name, service in services().items():
+        if is_one_shot(service):
+            assert not service.get("ports"), name
+        else:
+            assert service["healthcheck"]["test"][0] == "CMD", f"{name} has no health check of its own"
+
+
+@needs_go
+def test_who_waits_for_a_step_waits_for_its_end_and_for_the_rest_until_it_is_well() -> None:
+    for name, service in services().items():
+        for other, how in (service.get("depends_on") or {}).items():
+            ends = is_one_shot(services()[other])
+            wanted = "service_completed_successfully" if ends else "service_healthy"
+            assert how["condition"] == wanted, f"{name} waits for {other}"
+
+
+@needs_go
+def test_ports_are_published_on_this_machine_only_and_each_once() -> None:
+    ports = [port for service in services().values() for port in service.get("ports") or []]
+    assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
+    assert all(int(port["published"]) < 32_768 for port in ports)
+    for profiles in ({"demo"}, {"fabric", "observability"}):
+        together = [
+            port["published"]
+            for service in services().values()
+            if set(service["profiles"]) & profiles
+            for port in service.get("ports") or []
+        ]
+        assert len(together) == len(set(together))
+
+
+@needs_go
+def test_images_are_pinned() -> None:
+    for name, service in services().items():
+        image, _, digest = service["image"].partition("@")
+        tag = image.rpartition(":")[2]
+        assert re.fullmatch(r"v?\d+\.\d+\.\d+(-[a-z0-9.-]+)?", tag), f"{name}: {image}"
+        assert not digest or re.fullmatch(r"sha256:[0-9a-f]{64}", digest), name
+        assert "build" in service or "/" in image, f"{name}: {image} names no registry"
+
+
+@needs_go
+def test_every_file_that_is_mounted_is_there() -> None:
+    for name, mount in mounts():
+        if mount["type"] == "bind" and mount["target"] != OUTSIDE:
+            source = Path(mount["source"])
+            assert source.exists(), f"{name}: {source}"
+            assert source.is_relative_to(INFRA), f"{name} sees more of this machine than its own files"
+            assert mount["read_only"] is True, f"{name}: {source}"
+
+
+@needs_go
+def test_every_secret_is_made_and_seen_by_nobody_else(tmp_path: Path) -> None:
+    subprocess.run(["sh", INFRA / "compose/secrets.sh", tmp_path / "secrets"], check=True, capture_output=True)
+    made = {path.name for path in (tmp_path / "secrets").iterdir()}
+    files = {
+        Path(secret["file"]).relative_to(INFRA / "compose/secrets").name for secret in project()["secrets"].values()
+    }
+    assert files <= made
+    assert made - files == {f"{organisation}_pages_password" for organisation in ORGANISATIONS}  # for people
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    texts = {path.read_text("ascii") for path in (tmp_path / "secrets").iterdir()}
+    assert len(texts) == len(made), "no two secrets are the same"
+
+    subprocess.run(["sh", INFRA / "compose/secrets.sh", tmp_path / "secrets"], check=True, capture_output=True)
+    assert {path.read_text("ascii") for path in (tmp_path / "secrets").iterdir()} == texts, "made once, kept"
+
+
+@needs_go
+def test_no_secret_is_in_the_environment() -> None:
+    for name, service in services().items():
+        for variable, value in (service.get("environment") or {}).items():
+            if re.search(r"PASSWORD|SECRET|TOKEN|DSN", variable):
+                assert value.startswith("/run/secrets/"), f"{name}: {variable}"
+
+
+@needs_go
+def test_a_service_sees_only_the_keys_of_its_own() -> None:
+    everything = {name for name, mount in mounts() if mount.get("source") == "identities" and "volume" not in mount}
+    everything |= {
+        name
+        for name, mount in mounts()
+        if mount.get("source") == "identities" and not (mount.get("volume") or {}).get("subpath")
+    }
+    assert everything == {"provision", "channel"}
+    for name, mount in mounts():
+        folder = (mount.get("volume") or {}).get("subpath", "")
+        owner = re.fullmatch(r"organisations/(\w+?)MSP/.*", folder)
+        if owner:
+            assert name.endswith(f"-{owner[1].lower()}") or name == owner[1].lower(), f"{name} sees {folder}"
+            assert mount["read_only"] is True, name
+
+
+@needs_go
+def test_volumes_and_networks_are_used_and_zones_keep_apart() -> None:
+    used = {mount["source"] for _, mount in mounts() if mount["type"] == "volume"}
+    assert used == set(project()["volumes"])
+    joined: dict[str, set[str]] = {network: set() for network in project()["networks"]}
+    for name, service in services().items():
+        for network in service.get("networks") or {}:
+            joined[network].add(name)
+    assert all(joined.values())
+    for organisation in ORGANISATIONS:
+        strangers = {name for name in joined[organisation] if not name.endswith(organisation)}
+        assert strangers == ({"mosquitto", "grafana"} if organisation == "shipper" else set())
+        assert project()["networks"][organisation]["internal"] is True
+    assert all(
+        not service.get("networks") or any(network.endswith("-edge") for network in service["networks"])
+        for service in services().values()
+        if service.get("ports")
+    )
+
+
+@needs_go
+def test_every_name_in_the_environment_is_one_that_our_settings_know() -> None:
+    seen = {
+        variable
+        for service in services().values()
+        for variable in service.get("environment") or {}
+        if variable.startswith("WAYPROOF_")
+    }
+    assert seen
+    unknown = {variable for variable in seen if not _is_setting(variable.removeprefix("WAYPROOF_").lower())}
+    assert unknown == set()
+
+
+def _is_setting(path: str) -> bool:
+    model: type[BaseModel] = settings.Settings
+    *sections, name = path.split("__")
+    for section in sections:
+        found = model.model_fields.get(section)
+        kinds = getattr(found.annotation, "__args__", (found.annotation,)) if found else ()
+        models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, settings.Section)]
+        if not models:
+            return False
+        model = models[0]
+    return name in model.model_fields
+
+
+@needs_go
+def test_every_name_in_fabric_s_environment_is_a_key_of_its_samples(fabric_binaries: Binaries) -> None:
+    samples = fabric_binaries.samples
+    keys = {"CORE": _keys(samples / "core.yaml"), "ORDERER": _keys(samples / "orderer.yaml")}
+    seen, unknown = set(), set()
+    for service in services().values():
+        for variable in service.get("environment") or {}:
+            prefix, _, path = variable.partition("_")
+            if prefix in keys:
+                seen.add(prefix)
+                if path.lower() not in keys[prefix]:
+                    unknown.add(variable)
+    assert seen == {"CORE", "ORDERER"}
+    assert unknown == set()
+
+
+def _keys(path: Path) -> set[str]:
+    """Return the paths to all values of a YAML file as an environment would name them."""
+
+    def walk(node: object, before: tuple[str, ...]) -> Iterator[str]:
+        if isinstance(node, dict):
+            for name, value in node.items():
+                yield from walk(value, (*before, str(name).lower()))
+        yield "_".join(before)
+
+    return set(walk(yaml.safe_load(path.read_bytes()), ()))
+
+
+@pytest.mark.parametrize("organisation", ORGANISATIONS)
+def test_the_settings_of_an_organisation_are_complete_and_hold_no_secret(organisation: str) -> None:
+    path = INFRA / "compose/settings" / f"{organisation}.toml"
+    read = settings.load(path)
+    assert read.organisation == f"{organisation.capitalize()}MSP"
+    assert read.ledger.kind == "fabric"
+    assert "password=" not in read.database.dsn.get_secret_value()
+    if organisation == "shipper":
+        read.require_log(), read.require_broker(), read.require_ingest()
+    assert tomllib.loads(path.read_text("utf-8"))["api"]["port"] == read.require_api().port
+
+
+@needs_go
+def test_pages_are_published_under_the_number_that_their_api_knows() -> None:
+    for organisation in ORGANISATIONS:
+        port = settings.load(INFRA / "compose/settings" / f"{organisation}.toml").require_api().port
+        api = services()[f"api-{organisation}"]
+        assert [(int(it["published"]), it["target"]) for it in api["ports"]] == [(port, port + 10_000)]
+        assert services()[f"pages-{organisation}"]["network_mode"] == f"service:api-{organisation}"
+        pages = (INFRA / "pages/pages.conf").read_text("utf-8")
+        assert re.search(rf"listen {port + 10_000};\s+location / {{ proxy_pass http://127\.0\.0\.1:{port};", pages)
+
+
+@needs_go
+def test_prometheus_reads_every_node_of_fabric() -> None:
+    configuration = yaml.safe_load((INFRA / "prometheus/prometheus.yml").read_bytes())
+    targets = {
+        target
+        for job in configuration["scrape_configs"]
+        if job["job_name"].startswith("fabric")
+        for target in job["static_configs"][0]["targets"]
+    }
+    nodes = {name for name in services() if re.match(r"orderer\d|peer-", name)}
+    assert targets == {f"{name}:8443" for name in nodes}
+    for name in nodes:
+        environment = services()[name]["environment"]
+        listens = environment.get("CORE_OPERATIONS_LISTENADDRESS") or environment.get(
+            "ORDERER_OPERATIONS_LISTENADDRESS"
+        )
+        assert listens == "0.0.0.0:8443"
+        assert "operations" in services()[name]["networks"]
+
+
+@needs_go
+def test_grafana_reads_the_store_and_prometheus() -> None:
+    found = yaml.safe_load((INFRA / "grafana/provisioning/datasources/wayproof.yml").read_bytes())
+    by_uid = {source["uid"]: source for source in found["datasources"]}
+    assert by_uid["store"]["url"] == "database-shipper:5432"
+    assert by_uid["store"]["user"] == "wayproof_reader"
+    secret = re.fullmatch(r"\$__file\{/run/secrets/(\w+)\}", by_uid["store"]["secureJsonData"]["password"])
+    assert secret is not None
+    grafana = services()["grafana"]
+    assert secret[1] in {it["source"] for it in grafana["secrets"]}
+    assert by_uid["prometheus"]["url"] == "http://prometheus:9090"
+    assert set(grafana["networks"]) & set(services()["prometheus"]["networks"])
+    assert "shipper" in grafana["networks"]
+
+
+def test_the_database_s_first_start_makes_an_owner_and_a_reader(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    subprocess.run(["sh", INFRA / "compose/secrets.sh", secrets], check=True, capture_output=True)
+    with running_cluster(tmp_path / "postgres", arguments=NOT_DURABLE) as running:
+        running.cluster.create_database("wayproof")
+        make_roles(running.cluster, database="wayproof", secrets=secrets, organisation="shipper")
+
+        passfile = tmp_path / "pgpass"
+        port = running.cluster.port
+        passwords = {role: (secrets / f"shipper_{name}").read_text("ascii") for role, name in _ROLES.items()}
+        passfile.write_text("".join(f"127.0.0.1:{port}:wayproof:{it}:{passwords[it]}\n" for it in _ROLES), "ascii")
+        passfile.chmod(0o600)
+        dsn = f"host=127.0.0.1 port={port} dbname=wayproof passfile={passfile} user="
+
+        owner = settings.DatabaseSettings.model_validate({"dsn": f"{dsn}wayproof_owner"})
+        with connect(owner, application="test") as connection:
+            assert schema.apply(connection)
+        reader = settings.DatabaseSettings.model_validate({"dsn": f"{dsn}wayproof_reader"})
+        with connect(reader, application="test") as connection:
+            schema.require_current(connection)
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+                connection.execute("DELETE FROM schema_migration")
+            connection.execute("SET default_transaction_read_only = off")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("DELETE FROM schema_migration")
+
+
+_ROLES = {"wayproof_owner": "database", "wayproof_reader": "database_reader"}
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_what_an_image_copies_is_there_and_in_its_context(image: str) -> None:
+    stages = dockerfile.read(INFRA / "images" / image / "Dockerfile")
+    names = {stage.name for stage in stages}
+    ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    allowed = [line.removeprefix("!") for line in ignored if line.startswith("!")]
+    assert "*" in ignored
+    for stage in stages:
+        for origin, sources, _ in stage.copies():
+            for source in sources:
+                if origin:
+                    assert origin in names, f"{image}: no stage {origin}"
+                else:
+                    assert (ROOT / source).exists(), f"{image}: {source}"
+                    assert any(Path(source).is_relative_to(place) for place in allowed), f"{source} is ignored"
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_is_pinned_and_runs_as_nobody_special(image: str) -> None:
+    *builds, final = dockerfile.read(INFRA / "images" / image / "Dockerfile")
+    assert builds
+    for stage in (*builds, final):
+        assert re.fullmatch(r"docker\.io/library/(python:3\.11|node:22)[\w.-]+@sha256:[0-9a-f]{64}", stage.base)
+    assert len({stage.base for stage in (*builds, final) if "python" in stage.base}) == 1
+    assert final.last("USER") == "10001:10001"
+    assert not any("pip install" in step.text or "apt" in step.text for step in final.steps)
+    for stage in builds:
+        for step in stage.steps:
+            if "pip install" in step.text and "--no-index" not in step.text:
+                assert "--require-hashes" in step.text
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_an_image_installs_what_the_lock_says(lock: str) -> None:
+    whole = _entries(ROOT / "requirements.lock")
+    part = _entries(INFRA / "images" / lock)
+    assert part
+    differing = sorted(name for name, entry in part.items() if whole.get(name) != entry)
+    assert differing == [], "run infra/images/lock.sh after make lock"
+
+
+def _entries(path: Path) -> dict[str, str]:
+    entries = re.split(r"^(?=[a-z])", path.read_text("utf-8"), flags=re.MULTILINE)
+    return {entry.partition("==")[0]: entry for entry in entries if entry}
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("only_in_the_long_form")
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_s_steps_run_in_plain_folders(image: str, tmp_path: Path) -> None:
+    *builds, final = dockerfile.read(INFRA / "images" / image / "Dockerfile")
+    if any(stage.name == "pages" for stage in builds) and shutil.which("npm") is None:
+        pytest.skip("left out: the stage that builds the pages needs Node, and npm is not on PATH")
+    build = dockerfile.PlainBuild(context=ROOT, directory=tmp_path)
+    for stage in builds:
+        build.run(stage)
+    programs = build.root("packages") / "opt" / image / "bin"
+    entry_point, *arguments = json.loads(final.last("ENTRYPOINT"))
+    environment = {"PATH": f"{programs}:/usr/bin:/bin", "PYTHONPATH": str(INFRA)}
+    said = dockerfile.run_checked(
+        [str(programs / entry_point), *arguments, "--help"], cwd=tmp_path, environment=environment
+    )
+    assert "usage:" in said
+    if image == "wayproof":
+        for program in ("fabric.provision", "fabric.channel"):
+            dockerfile.run_checked(
+                [str(programs / "python"), "-m", program, "--help"], cwd=tmp_path, environment=environment
+            )
+        pages = list(programs.parent.glob("lib/python3.*/site-packages/wayproof/api/static/index.html"))
+        assert len(pages) == 1, "the pages are in the image"
+    else:
+        absent = "import importlib.util as u; assert not u.find_spec('wayproof'), 'the platform is in the contract'"
+        dockerfile.run_checked([str(programs / "python"), "-c", absent], cwd=tmp_path, environment=environment)
+
+
+@pytest.mark.long
+@needs_go
+@pytest.mark.usefixtures("only_in_the_long_form")
+def test_fabric_and_a_shipper_come_up_as_composed_without_containers(fabric_binaries: Binaries, tmp_path: Path) -> None:
+    if os.geteuid() != 0 or shutil.which("unshare") is None or shutil.which("ip") is None:
+        pytest.skip("left out: names and addresses of containers need root, unshare and ip")
+    home = fabric_binaries.programs.parent
+    if not (home / "config").samefile(fabric_binaries.samples):
+        pytest.skip("left out: Fabric's programs and samples are not in one folder, which the container mounts whole")
+    model = tmp_path / "project.json"
+    model.write_text(json.dumps(project()), "utf-8")
+    folder = tmp_path / "composed"
+    folder.mkdir()
+    python = Path(sys.executable)
+    said = dockerfile.run_checked(
+        ["unshare", "--mount", "--net", str(python), "-m", "support.composed", str(model), str(folder), str(home)],
+        cwd=ROOT,
+        environment={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+    )
+    assert "nothing to do: the network is provisioned" in said
+    assert said.count("contract wayproof is committed") == 2
+    assert "the shipper's API is ready" in said
