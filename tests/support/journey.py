@@ -1,4 +1,4 @@
-"""A shipment's journey on a real (embedded) ledger, step by step, for tests of evidence."""
+"""A shipment's journey on a ledger, embedded or Fabric's own, step by step, for tests of evidence."""
 
 import secrets
 import time
@@ -11,7 +11,7 @@ from typing import Any
 
 from aiofabric import embedded
 from aiofabric.gateway import Gateway, Network
-from support.ledger_follower import CHANNEL, LedgerFollower
+from support.ledger_follower import LedgerFollower
 from support.memory_device import Device
 from support.memory_log import EPOCH, OrganisationLog
 from support.memory_story import CARRIER, CONSIGNEE, ORGANISATIONS, SHIPPER, Story
@@ -38,7 +38,7 @@ class ErasableLog(OrganisationLog):
 
 @dataclass(slots=True)
 class Journey(Story):
-    """The demo's story with its steps free to combine, and a verifier at the end."""
+    """The demo's story with its steps free to combine, and a verifier at the end; `channel` says on which ledger."""
 
     log: OrganisationLog = field(default_factory=lambda: ErasableLog("shipper-log"))
     home: Path = field(kw_only=True)
@@ -79,15 +79,17 @@ class Journey(Story):
     def condition(self) -> dict[str, Any]:
         return self._condition("as seen")
 
-    async def evidence(self, *, with_blocks: bool = False) -> tuple[bytes, TrustRoot]:
+    async def evidence(
+        self, *, with_blocks: bool = False, organisations: tuple[str, ...] = ORGANISATIONS
+    ) -> tuple[bytes, TrustRoot]:
         """Return the file, and the trust root to judge it by."""
         follower = LedgerFollower(self.network(), SHIPPER, {(self.log.log_id, EPOCH): self.log})
         materials = await collect_evidence(
-            self.ledger(SHIPPER), source=follower, gsin=self.gsin, channel=CHANNEL, with_blocks=with_blocks
+            self.ledger(SHIPPER), source=follower, gsin=self.gsin, channel=self.channel, with_blocks=with_blocks
         )
         evidence = b"".join(assemble(materials))
         trust = TrustRoot(
-            channel=CONTRACT, genesis=follower.genesis_hash, contract=CONTRACT, organisations=ORGANISATIONS
+            channel=CONTRACT, genesis=follower.genesis_hash, contract=CONTRACT, organisations=organisations
         )
         return evidence, trust
 

@@ -16,6 +16,7 @@ from wayproof.errors import ContractRefusal, WayproofError
 from wayproof.evidence.assemble import assemble
 from wayproof.evidence.collect import collect_evidence
 from wayproof.ledger import CONTRACT, Ledger
+from wayproof.settings import LedgerSettings
 from wayproof_contract import canonical
 from wayproof_contract.identifiers import check_digit
 from wayproof_contract.merkle import EMPTY_ROOT
@@ -63,6 +64,7 @@ class Story:
     device: Device = field(default_factory=lambda: Device(SHIPPER, "logger-7"))
     log: OrganisationLog = field(default_factory=lambda: OrganisationLog("shipper-log"))
     start_s: int = field(default_factory=lambda: int(time.time()) - (MESSAGES + 4) * INTERVAL_S)
+    channel: LedgerSettings = CHANNEL
 
     def _ledger(self, organisation: str, user: str = "operator") -> Ledger:
         return Ledger(self.network_of(organisation, user).contract(CONTRACT))
@@ -106,6 +108,11 @@ class Story:
     async def hand_over(self) -> None:
         """Custody goes to the carrier, and on to the consignee; the goods get warm on the way."""
         await self._transfer(SHIPPER, CARRIER)
+        await self._get_warm()
+        await self._transfer(CARRIER, CONSIGNEE)
+
+    async def _get_warm(self) -> None:
+        """The carrier's part: the door stands open, the excursion is recorded, the log is not rewritten."""
         await self._travel(range(MESSAGES // 3, MESSAGES))
         await self._ledger(SHIPPER, "monitor").submit(
             "record_excursion",
@@ -125,7 +132,6 @@ class Story:
         )
         self.say("  an excursion is found and recorded: 11.4 degrees, in the carrier's custody")
         await self._forge_anchor()
-        await self._transfer(CARRIER, CONSIGNEE)
 
     async def close(self) -> None:
         """The consignee judges the excursion and closes the shipment; a heartbeat follows."""
@@ -147,7 +153,7 @@ class Story:
     async def export(self) -> Exported:
         """The shipper exports the evidence; the device's receipts and the trust root are written beside it."""
         follower = LedgerFollower(self.network_of(SHIPPER, "operator"), SHIPPER, {(self.log.log_id, EPOCH): self.log})
-        materials = await collect_evidence(self._ledger(SHIPPER), source=follower, gsin=self.gsin, channel=CHANNEL)
+        materials = await collect_evidence(self._ledger(SHIPPER), source=follower, gsin=self.gsin, channel=self.channel)
         lines = assemble(materials)
         exported = Exported(
             evidence=self.directory / f"shipment-{self.gsin}.evidence",
@@ -230,11 +236,11 @@ class Story:
 
     # --- custody --------------------------------------------------------------------------------------------------
 
-    async def _transfer(self, custodian: str, taker: str) -> None:
-        offered: dict[str, Any] = await self._ledger(custodian).submit(
+    async def _transfer(self, custodian: str, taker: str, *, users: tuple[str, str] = ("operator", "operator")) -> None:
+        offered: dict[str, Any] = await self._ledger(custodian, users[0]).submit(
             "offer_custody", {"gsin": self.gsin, "to": taker, "condition": self._condition("handed over")}
         )
-        await self._ledger(taker).submit(
+        await self._ledger(taker, users[1]).submit(
             "accept_custody",
             {"gsin": self.gsin, "offer": offered["offer"]["version"], "condition": self._condition("taken over")},
         )
