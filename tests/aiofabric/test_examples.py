@@ -1,4 +1,7 @@
-"""The examples run as they stand, with the commands of their README, on an embedded ledger of their own."""
+"""The examples run as they stand, with the commands of their README, on an embedded ledger of their own.
+
+The guide shows nothing else than what they do.
+"""
 
 import os
 import re
@@ -9,9 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
+from aiofabric.gateway import ChaincodeEvent, Position, SqlCheckpoint
+from support.database import RunningCluster
 from support.embedded_network import free_port
 from support.softhsm import IS_MISSING, LABEL, PIN, REASON, soft_token
 
@@ -150,3 +157,52 @@ def test_every_program_is_in_the_readme_and_run_here() -> None:
     assert programs == set(re.findall(r"^\| `(\w+\.py)`", README, re.MULTILINE))
     here = Path(__file__).read_text()
     assert sorted(name for name in programs - {"parcels.py"} if f'place.run("{name}"' not in here) == []
+
+
+def test_the_program_on_the_front_page(place: Place, first_run: list[str], tmp_path: Path) -> None:
+    assert first_run[-1] == "holder: bob"
+    (program,) = re.findall(r"```python\n(.*?)```", (EXAMPLES.parent / "README.md").read_text(), re.DOTALL)
+    here = program.replace('Path("ledger")', f"Path({str(place.ledger)!r})").replace("localhost:7051", place.address)
+    (tmp_path / "front_page.py").write_text(here)
+    assert place.run(str(tmp_path / "front_page.py")) == ["409 parcel-1 is here already", "b'bob'"]
+
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "gateway.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+OF_ITS_OWN = "POSTGRESQL"
+"""What marks the one program that stands in the guide alone: the examples have no PostgreSQL."""
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines that say something, without the indentation that they share with their surroundings."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if OF_ITS_OWN not in block])
+def test_the_guide_shows_what_the_examples_do(block: str) -> None:
+    wanted = "\n".join(lines_of(block))
+    assert any(wanted in "\n".join(lines_of(path.read_text())) for path in EXAMPLES.glob("*.py")), block
+
+
+def test_the_guides_commands_are_the_readmes_and_name_programs_that_are_there() -> None:
+    commands = [line for block in re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL) for line in block.splitlines()]
+    assert {line for line in commands if "aiofabric.embedded" in line} <= set(README.splitlines())
+    programs = {found[1] for line in commands if (found := re.search(r"python (\w+\.py)", line))}
+    assert programs == {"submit_and_evaluate.py", "sign_with_token.py"}
+    assert all((EXAMPLES / program).exists() for program in programs)
+
+
+async def test_the_guides_way_with_postgresql(postgres: RunningCluster) -> None:
+    (block,) = [block for block in BLOCKS if OF_ITS_OWN in block]
+    program: dict[str, Any] = {}
+    exec(compile(block, "guide", "exec"), program)  # noqa: S102 - our own page
+    checkpoint: SqlCheckpoint = program[OF_ITS_OWN]
+    event = ChaincodeEvent(7, "tx", "parcels", "Accepted", b"parcel-1 alice")
+    async with await psycopg.AsyncConnection.connect(postgres.new_database(), autocommit=True) as connection:
+        await connection.execute(checkpoint.schema)
+        await connection.execute("CREATE TABLE holdings (block bigint UNIQUE, content text)")
+        await program["record_in_postgresql"](connection, event)
+        with pytest.raises(psycopg.errors.UniqueViolation):  # work that fails leaves the position where it was
+            await program["record_in_postgresql"](connection, ChaincodeEvent(7, "next", "parcels", "Accepted", b"x"))
+        async with connection.cursor() as cursor:
+            assert await checkpoint.load_async(cursor) == Position(7, "tx")
