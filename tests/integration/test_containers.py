@@ -43,6 +43,10 @@ needs_go = pytest.mark.skipif(
     bool(NO_GO), reason=f"left out: docker-compose.yml was not read by Compose's own reader, because {NO_GO}"
 )
 
+needs_openssl = pytest.mark.skipif(
+    shutil.which("openssl") is None, reason="left out: passwords were not made, because openssl is not on PATH"
+)
+
 
 @cache
 def project() -> Mapping[str, Any]:
@@ -157,7 +161,7 @@ def test_images_are_pinned() -> None:
         tag = image.rpartition(":")[2]
         assert re.fullmatch(r"v?\d+\.\d+\.\d+(-[a-z0-9.-]+)?", tag), f"{name}: {image}"
         assert not digest or re.fullmatch(r"sha256:[0-9a-f]{64}", digest), name
-        assert "build" in service or "/" in image, f"{name}: {image} names no registry"
+        assert ("build" in service) == image.startswith("wayproof"), f"{name}: what is ours is built, never fetched"
 
 
 @needs_go
@@ -171,6 +175,7 @@ def test_every_file_that_is_mounted_is_there() -> None:
 
 
 @needs_go
+@needs_openssl
 def test_every_secret_is_made_and_seen_by_nobody_else(tmp_path: Path) -> None:
     subprocess.run(["sh", INFRA / "compose/secrets.sh", tmp_path / "secrets"], check=True, capture_output=True)
     made = {path.name for path in (tmp_path / "secrets").iterdir()}
@@ -271,7 +276,9 @@ def test_every_name_in_fabric_s_environment_is_a_key_of_its_samples(fabric_binar
                 if path.lower() not in keys[prefix]:
                     unknown.add(variable)
     assert seen == {"CORE", "ORDERER"}
-    assert unknown == set()
+    # Known to the peer, and in its sample as a comment only.
+    assert "# chaincodeListenAddress: " in (samples / "core.yaml").read_text("utf-8")
+    assert unknown == {"CORE_PEER_CHAINCODELISTENADDRESS"}
 
 
 def _keys(path: Path) -> set[str]:
@@ -344,6 +351,7 @@ def test_grafana_reads_the_store_and_prometheus() -> None:
     assert "shipper" in grafana["networks"]
 
 
+@needs_openssl
 def test_the_database_s_first_start_makes_an_owner_and_a_reader(tmp_path: Path) -> None:
     secrets = tmp_path / "secrets"
     subprocess.run(["sh", INFRA / "compose/secrets.sh", secrets], check=True, capture_output=True)
@@ -396,7 +404,7 @@ def test_an_image_is_pinned_and_runs_as_nobody_special(image: str) -> None:
     *builds, final = dockerfile.read(INFRA / "images" / image / "Dockerfile")
     assert builds
     for stage in (*builds, final):
-        assert re.fullmatch(r"docker\.io/library/(python:3\.11|node:22)[\w.-]+@sha256:[0-9a-f]{64}", stage.base)
+        assert re.fullmatch(r"(python:3\.11|node:22)[\w.-]+@sha256:[0-9a-f]{64}", stage.base)
     assert len({stage.base for stage in (*builds, final) if "python" in stage.base}) == 1
     assert final.last("USER") == "10001:10001"
     assert not any("pip install" in step.text or "apt" in step.text for step in final.steps)
