@@ -11,7 +11,7 @@ WEB := services/wayproof/web
 PAGES := services/wayproof/wayproof/api/static/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fabric-binaries web browser test lint format lock clean bench-ledger bench-verify bench-telemetry bench-trace kills
+.PHONY: help demo fabric-binaries web browser test test-fabric lint format lock clean bench-ledger bench-verify bench-telemetry bench-trace kills
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ fabric-binaries: .venv/.ready ## Get Fabric's programs into a cache outside this
 
 test: .venv/.ready lint web browser softhsm ## Pass every check and test that this machine can run
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS)
+
+test-fabric: .venv/.ready web ## What needs Fabric's programs: scenarios, faults, the demo; fails without them (make fabric-binaries)
+	@WAYPROOF_REQUIRE_FABRIC=1 $(BIN)/pytest tests/fabric tests/scenarios $(PYTEST_ARGUMENTS)
 
 browser: # Chromium for the tests of the pages, from Debian's packages
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \

@@ -83,6 +83,16 @@ def binaries_missing() -> str:
     return ""
 
 
+def pytest_report_header() -> str:
+    """Say which ledgers a run is about, and what is left out without Fabric."""
+    try:
+        binaries = _find()
+    except BinariesMissingError:
+        left_out = "tests/fabric and Fabric's half of tests/scenarios are left out"
+        return f"ledgers: embedded; no Fabric here, {left_out} ({HOW_TO_GET})"
+    return f"ledgers: embedded; Fabric {binaries.version} of {binaries.programs.parent}"
+
+
 def require_binaries() -> Binaries:
     """Return Fabric's programs; skip the test if there are none, or fail it where WAYPROOF_REQUIRE_FABRIC is 1."""
     missing = binaries_missing()

@@ -5,10 +5,15 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from aiofabric.network import Binaries, find_binaries
+from aiofabric.network import Binaries, BinariesMissingError, find_binaries
 
 HOME = "WAYPROOF_FABRIC_HOME"
 """Environment: a folder with ``bin/`` and ``config/`` of a Fabric release. If it is set, nothing else will do."""
+
+AT_HAND = (
+    "With an archive or folder at hand: make fabric-binaries FABRIC_ARCHIVE=PATH (or wayproof network fetch --archive "
+    f"PATH), or set {HOME} to a folder with Fabric's bin/ and config/."
+)
 
 
 def named(environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -35,4 +40,12 @@ def add_ledger_argument(parser: argparse.ArgumentParser) -> None:
 
 def wanted(options: argparse.Namespace) -> Binaries | None:
     """Return Fabric's programs if the option asks for them. Raises BinariesMissingError."""
-    return find_binaries(home=named(), cache=cache()) if options.ledger == "fabric" else None
+    return require(named(), cache()) if options.ledger == "fabric" else None
+
+
+def require(home: Path | None, other: Path | None) -> Binaries:
+    """Return Fabric's programs. Raises BinariesMissingError, which says how to get them for us."""
+    try:
+        return find_binaries(home=home, cache=other)
+    except BinariesMissingError as error:
+        raise BinariesMissingError(f"{error}. {AT_HAND}") from None

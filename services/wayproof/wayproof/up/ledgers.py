@@ -71,19 +71,38 @@ def make_fabric(directory: Path, msp_ids: Sequence[str], *, binaries: Binaries) 
 
 
 async def _make_fabric(directory: Path, msp_ids: Sequence[str], *, binaries: Binaries) -> Made:
-    organisations = [Organisation(msp_id, USERS) for msp_id in msp_ids]
     orderers = BFT_ORDERERS if binaries.can_order_bft else 1
-    async with await Network.create(
-        directory, organisations=organisations, orderers=orderers, channel=CONTRACT, binaries=binaries
-    ) as network:
-        await network.deploy(ChaincodeDefinition(CONTRACT))
-        await network.start_chaincode(CONTRACT, entry_point=ENTRY_POINT)
+    async with await make_network(directory, msp_ids, binaries=binaries, orderers=orderers) as network:
         endpoints = {msp_id: network.endpoint(msp_id) for msp_id in msp_ids}
         access = {
             msp_id: Access(endpoint.address, endpoint.tls_ca, _users(directory, msp_id))
             for msp_id, endpoint in endpoints.items()
         }
         return Made(network.channel, network.genesis_hash, access)
+
+
+async def make_network(
+    directory: Path, msp_ids: Sequence[str], *, binaries: Binaries, orderers: int, detached: bool = False
+) -> Network:
+    """Make a network in an absent or empty folder with our contract on it, and return it running.
+
+    Its processes end with this one unless they are `detached`. Raises NetworkError.
+    """
+    network = await Network.create(
+        directory,
+        organisations=[Organisation(msp_id, USERS) for msp_id in msp_ids],
+        orderers=orderers,
+        channel=CONTRACT,
+        binaries=binaries,
+        detached=detached,
+    )
+    try:
+        await network.deploy(ChaincodeDefinition(CONTRACT))
+        await network.start_chaincode(CONTRACT, entry_point=ENTRY_POINT)
+    except BaseException:
+        await network.stop()
+        raise
+    return network
 
 
 def _users(directory: Path, msp_id: str) -> Path:
