@@ -130,7 +130,9 @@ def _gossip(peer: Peer) -> Settings:
         "requestStateInfoInterval": "1s",
         "aliveTimeInterval": "2s",
         "aliveExpirationTimeout": "10s",
-        "reconnectInterval": "2s",
+        "reconnectInterval": "1s",
+        "dialTimeout": "1s",
+        "connTimeout": "1s",
         # A commit waits this long for private data that has not come, then goes on; the reconciler fetches it later.
         "pvtData": {"pullRetryThreshold": "2s", "reconcileSleepInterval": "5s"},
     }

@@ -1,11 +1,12 @@
 """Chaincode packages of type ``ccaas``: the address at which a peer finds the chaincode, in two archives."""
 
-import gzip
 import hashlib
 import io
 import json
 import re
+import struct
 import tarfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from aiofabric.network.errors import DeployError
 
 PACKAGE_TYPE = "ccaas"
+_STORED_BLOCK = 0xFFFF
+_GZIP_HEADER = bytes((0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255))  # deflate, no flags, no time, an unknown system
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
@@ -65,14 +68,24 @@ def ccaas_package(label: str, *, address: str, tls: ChaincodeTls | None = None) 
 
 
 def _archive(files: Mapping[str, bytes]) -> bytes:
-    """Return a gzipped tar without anything that differs from run to run: times, owners, the platform's mark."""
+    """Return a gzipped tar without anything that differs from run to run or machine to machine."""
     tarred = io.BytesIO()
     with tarfile.open(fileobj=tarred, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, content in files.items():
-            entry = tarfile.TarInfo(name)
+            entry = tarfile.TarInfo(name)  # time and owner are 0
             entry.size, entry.mode = len(content), 0o644
             archive.addfile(entry, io.BytesIO(content))
-    return gzip.compress(tarred.getvalue(), mtime=0)
+    return _gzipped(tarred.getvalue())
+
+
+def _gzipped(content: bytes) -> bytes:
+    """Return gzip (RFC 1952) with stored blocks (RFC 1951): what zlib compresses differs from version to version."""
+    blocks = [content[start : start + _STORED_BLOCK] for start in range(0, len(content), _STORED_BLOCK)] or [b""]
+    body = b"".join(
+        struct.pack("<BHH", number == len(blocks), len(block), len(block) ^ 0xFFFF) + block
+        for number, block in enumerate(blocks, start=1)
+    )
+    return _GZIP_HEADER + body + struct.pack("<II", zlib.crc32(content), len(content) & 0xFFFFFFFF)
 
 
 def _json(document: Mapping[str, Any]) -> bytes:
