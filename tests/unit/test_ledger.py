@@ -16,7 +16,7 @@ from aiofabric.errors import (
 )
 from aiofabric.status import Status
 from wayproof.errors import ContractRefusal, LedgerError, OutcomeUnknown, WayproofError
-from wayproof.ledger import CONFLICT_ATTEMPTS, READ_RECORDS_LIMIT, Ledger
+from wayproof.ledger import APART_ATTEMPTS, CONFLICT_ATTEMPTS, READ_RECORDS_LIMIT, Ledger
 
 REFUSAL = 'chaincode response 409, {"code":"offer_pending","message":"withdraw it first"}'
 
@@ -48,6 +48,33 @@ async def test_arguments_are_canonical_and_conflicts_are_tried_again() -> None:
     assert await asking.submit("offer_custody", {"to": "B", "gsin": "A"}) == {"v": 1}
     contract: Any = asking.contract
     assert contract.asked == [("offer_custody", b'{"gsin":"A","to":"B"}', CONFLICT_ATTEMPTS)]
+
+
+APART = EndorseError(
+    "failed to collect enough transaction endorsements, see attached details for more info",
+    code="ABORTED",
+    details=[PeerDetail("peer:7051", "OrgMSP", "ProposalResponsePayloads do not match")],
+)
+
+
+async def test_peers_that_have_not_committed_the_same_blocks_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wayproof.ledger.APART_PAUSE_S", 0)
+    asking = ledger(APART)
+    contract: Any = asking.contract
+    with pytest.raises(LedgerError, match="do not match"):
+        await asking.submit("offer_custody", {})
+    assert len(contract.asked) == APART_ATTEMPTS + 1
+
+    answers = iter([APART, APART, b'{"v":1}'])
+
+    async def next_answer(*_: object, **__: object) -> bytes:
+        answer = next(answers)
+        if isinstance(answer, FabricError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(contract, "submit", next_answer)
+    assert await asking.submit("offer_custody", {}) == {"v": 1}
 
 
 @pytest.mark.parametrize(

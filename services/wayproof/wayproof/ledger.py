@@ -2,20 +2,23 @@
 
 `Ledger` speaks canonical JSON to `wayproof_contract`, on the embedded ledger and on real Fabric alike. It sends
 every transaction once: when the outcome is unknown it raises `OutcomeUnknown`, and the caller asks before sending
-again. Only a conflict that Fabric itself declared invalid (MVCC, phantom) is tried again, with a new proposal.
+again. Tried again, with a new proposal, is only what certainly changed nothing: a conflict that Fabric itself declared
+invalid (MVCC, phantom), and answers of peers that differ because one of them has not committed the last block yet.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from aiofabric.errors import (
     CommitError,
+    EndorseError,
     FabricError,
     GatewayError,
     UnknownOutcomeError,
@@ -37,9 +40,15 @@ USERS: Mapping[str, Mapping[str, str]] = {
 """The identities that an organisation's processes act with, each with one role of the contract."""
 
 CONFLICT_ATTEMPTS = 5
+APART_ATTEMPTS = 20
+APART_PAUSE_S = 0.25
+"""How often, and in which steps, peers are waited for that have not committed the same blocks."""
+
+_APART = "ProposalResponsePayloads do not match"
 READ_RECORDS_LIMIT = 1000
 
 Json = Mapping[str, object]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ class Ledger:
         """
         encoded = canonical.encode(dict(argument))
         try:
-            return _object(await self.contract.submit(name, encoded, attempts=CONFLICT_ATTEMPTS))
+            return _object(await _once_alike(lambda: self.contract.submit(name, encoded, attempts=CONFLICT_ATTEMPTS)))
         except FabricError as error:
             raise _ours(error, what=f"transaction {name}") from error
 
@@ -78,11 +87,23 @@ class Ledger:
         return [await self._endorse(page) for page in pages]
 
     async def _endorse(self, keys: list[str]) -> bytes:
-        proposal = self.contract.proposal("read_records", canonical.encode({"keys": keys}))
+        argument = canonical.encode({"keys": keys})
         try:
-            return (await proposal.endorse()).payload
+            return (await _once_alike(lambda: self.contract.proposal("read_records", argument).endorse())).payload
         except FabricError as error:
             raise _ours(error, what="endorsed state") from error
+
+
+async def _once_alike(propose: Callable[[], Awaitable[T]]) -> T:
+    """Propose until all endorsers give the same answer: each reads what it has committed, and one may be behind."""
+    for _ in range(APART_ATTEMPTS):
+        try:
+            return await propose()
+        except EndorseError as error:
+            if not any(_APART in detail.message for detail in error.details):
+                raise
+        await asyncio.sleep(APART_PAUSE_S)
+    return await propose()
 
 
 @asynccontextmanager
