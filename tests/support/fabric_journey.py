@@ -5,18 +5,19 @@
             await travel(story, network)
             evidence, trust = await story.evidence(organisations=EVERYBODY)
 
-On the way an organisation is added, a client's certificate is revoked, another one is short-lived, and two transactions
-are invalid: one endorsed by too few, one with a forged endorsement.
+On the way an organisation is added, a client's certificate is revoked, another one is short-lived, and some transactions
+are invalid: endorsed by too few, with a forged endorsement, in conflict with another one, sent twice.
 """
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiofabric.errors import CommitError
-from aiofabric.gateway import Gateway
+from aiofabric.errors import CommitError, UnknownOutcomeError
+from aiofabric.gateway import Gateway, Proposal
 from aiofabric.gateway import Network as Channel
 from aiofabric.network import Binaries, ChaincodeDefinition, Network, Organisation
 from aiofabric.network.files import PRIVATE, write_new
@@ -73,6 +74,8 @@ class FabricJourney(Journey):
         await self._transfer(SHIPPER, CARRIER, users=(VISITOR, RELIEF))
         for bend in (with_one_endorsement, with_forged_endorsement):
             await self._submit_invalid(bend)
+        await self._submit_in_conflict()
+        await self._submit_twice()
         await self.fabric.add_organisation(Organisation(INSPECTOR, USERS))
         await self._get_warm()
         await self.fabric.revoke(CARRIER, self.certificate(CARRIER, RELIEF))
@@ -94,6 +97,37 @@ class FabricJourney(Journey):
 
     async def _submit_invalid(self, bend: Bend) -> None:
         """Submit a heartbeat that endorsers made, bent: the peers must call it invalid."""
+        endorsed = await self._heartbeat().endorse()
+        status = await (await transaction_of(self._anchoring, bend(endorsed.payload)).submit()).status()
+        if status.code_name != "ENDORSEMENT_POLICY_FAILURE":
+            raise AssertionError(status)
+
+    async def _submit_in_conflict(self) -> None:
+        """Submit two heartbeats that were endorsed on the same state: one of them is valid."""
+        endorsed = [await self._heartbeat().endorse() for _ in range(2)]
+        submitted = await asyncio.gather(*(each.submit() for each in endorsed))
+        codes = sorted([(await each.status()).code_name for each in submitted])
+        if codes != ["MVCC_READ_CONFLICT", "VALID"]:
+            raise AssertionError(codes)
+        self._count_heartbeat()
+
+    async def _submit_twice(self) -> None:
+        """Send one transaction twice: it commits once. Raft orders it again, BFT orderers refuse it."""
+        endorsed = await self._heartbeat().endorse()
+        first = await (await endorsed.submit()).status()
+        try:
+            second = await (await endorsed.submit()).status()
+        except UnknownOutcomeError as error:
+            second = await error.commit.status()
+        if (first.code_name, second) != ("VALID", first):
+            raise AssertionError(first, second)
+        self._count_heartbeat()
+
+    @property
+    def _anchoring(self) -> Gateway:
+        return self.connections.gateway(SHIPPER, "anchor")
+
+    def _heartbeat(self) -> Proposal:
         tree = self.log.subtrees.tree()
         counter, size = self.log.anchored
         argument = {
@@ -103,12 +137,11 @@ class FabricJourney(Journey):
             "root": tree.root().hex(),
             "proof": [node.hex() for node in tree.consistency_proof(size)],
         }
-        contract = self.connections.channel(SHIPPER, "anchor").contract(CONTRACT)
-        endorsed = await contract.proposal("anchor_log", canonical.encode(argument)).endorse()
-        gateway = self.connections.gateway(SHIPPER, "anchor")
-        status = await (await transaction_of(gateway, bend(endorsed.payload)).submit()).status()
-        if status.code_name != "ENDORSEMENT_POLICY_FAILURE":
-            raise AssertionError(status)
+        contract = self._anchoring.network(self.fabric.channel).contract(CONTRACT)
+        return contract.proposal("anchor_log", canonical.encode(argument))
+
+    def _count_heartbeat(self) -> None:
+        self.log.anchored = (self.log.anchored[0] + 1, self.log.subtrees.size)
 
     async def _require_refused(self) -> None:
         try:
