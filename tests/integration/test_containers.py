@@ -38,6 +38,9 @@ ORGANISATIONS = ("carrier", "consignee", "shipper")
 OUTSIDE = "/opt/fabric"
 """The one mount that an operator brings: Fabric's programs."""
 
+ALONE = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""Namespaces of their own: names and addresses stay inside, and every process ends with the first one."""
+
 NO_GO = go_program.missing()
 needs_go = pytest.mark.skipif(
     bool(NO_GO), reason=f"left out: docker-compose.yml was not read by Compose's own reader, because {NO_GO}"
@@ -472,7 +475,7 @@ def test_fabric_and_a_shipper_come_up_as_composed_without_containers(fabric_bina
     folder.mkdir()
     python = Path(sys.executable)
     said = dockerfile.run_checked(
-        ["unshare", "--mount", "--net", str(python), "-m", "support.composed", str(model), str(folder), str(home)],
+        [*ALONE, str(python), "-m", "support.composed", str(model), str(folder), str(home)],
         cwd=ROOT,
         environment={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
     )

@@ -1,12 +1,12 @@
 """Services of docker-compose.yml as plain processes: the same commands, environment, files and names, no containers.
 
-    unshare --mount --net python -m support.composed PROJECT_JSON FOLDER FABRIC_HOME
+    unshare --mount --net --pid --fork --kill-child --mount-proc python -m support.composed PROJECT_JSON FOLDER FABRIC_HOME
 
 Run as root in a mount and a network namespace of its own, which this empties and renames: every service gets an
 address of 127.0.0.0/8 in the place of a container's own, and its name in /etc/hosts leads there. Folders stand for
 volumes. What is not shown: images, users, read-only roots, limits, and that networks keep services apart.
-PostgreSQL without TimescaleDB stands for the shipper's database, and a script for the chaincode builder that Fabric's
-image brings.
+PostgreSQL without TimescaleDB stands for the shipper's database, the embedded broker for Mosquitto, and a script for
+the chaincode builder that Fabric's image brings.
 """
 
 import json
@@ -31,7 +31,8 @@ ROOT = Path(__file__).parents[2]
 HEALTHY_WITHIN_S, READY_WITHIN_S, STOP_WITHIN_S = 60.0, 60.0, 15.0
 POLL_S = 0.25
 FIRST_ADDRESS = 10
-DATABASE = "database-shipper"
+STANDING_IN = ("database-shipper", "mosquitto")
+"""Services for which something else runs, on 127.0.0.1: the embedded PostgreSQL, the embedded broker."""
 
 BUILDER = {
     "detect": 'grep -q ccaas "$2/metadata.json"',
@@ -53,8 +54,8 @@ class Composed:
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def address(self, service: str) -> str:
-        """Return the address that stands for a service's container; PostgreSQL's is where the embedded one listens."""
-        if service == DATABASE:
+        """Return the address that stands for a service's container."""
+        if service in STANDING_IN:
             return "127.0.0.1"
         return f"127.0.1.{FIRST_ADDRESS + sorted(self.services).index(service)}"
 
@@ -186,6 +187,13 @@ def _database(composed: Composed) -> subprocess.Popen[bytes]:
     return process
 
 
+def _broker(composed: Composed) -> subprocess.Popen[bytes]:
+    """Start the embedded broker in the place of Mosquitto."""
+    with (composed.folder / "broker.log").open("wb") as log:
+        command = [sys.executable, "-m", "wayproof", "broker", "--port", "1883"]
+        return subprocess.Popen(command, cwd=composed.folder, stdout=log, stderr=log)
+
+
 def make_roles(cluster: Cluster, *, database: str, secrets: Path, organisation: str) -> None:
     """Run what the database's image would run at its first start, against a running cluster."""
     seen = cluster.directory / "secrets"
@@ -231,7 +239,7 @@ def main(arguments: Sequence[str]) -> int:
     orderers = [name for name in composed.services if name.startswith("orderer")]
     peers = [name for name in composed.services if name.startswith("peer-")]
     servers = [name for name in composed.services if name.startswith("chaincode-")]
-    database = None
+    standing_in: list[subprocess.Popen[bytes]] = []
     try:
         for _ in range(2):  # the second time there is nothing to do
             say(composed.once("provision", *provision))
@@ -239,18 +247,18 @@ def main(arguments: Sequence[str]) -> int:
         say(f"healthy: {', '.join(composed.running)}")
         for _ in range(2):
             say(composed.once("channel", *volumes))
-        database = _database(composed)
+        standing_in += [_database(composed), _broker(composed)]
         say(composed.once("schema-shipper"))
         composed.start("projection-shipper")
         say(composed.once("log-shipper").splitlines()[-1])
-        composed.start("anchor-shipper", "monitor-shipper", "api-shipper")
+        composed.start("ingest-shipper", "anchor-shipper", "monitor-shipper", "api-shipper")
         _wait_ready("http://127.0.0.1:18080/health/ready")
         say("the shipper's API is ready")
     finally:
         composed.stop()
-        if database is not None:
-            database.terminate()
-            database.wait(STOP_WITHIN_S)
+        for process in standing_in:
+            process.terminate()
+            process.wait(STOP_WITHIN_S)
     return 0
 
 
