@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from aiofabric.chaincode import Chaincode, Response
+from aiofabric.chaincode.context import ERROR, ERROR_THRESHOLD
 from aiofabric.chaincode.errors import PeerError
 from aiofabric.chaincode.execution import run
 from aiofabric.chaincode.peer_identity import running_at
@@ -51,11 +52,13 @@ class Contracts:
         """
         invocation = simulation.invocation
         if channel not in {"", invocation.channel_id}:
-            raise _call_refused(simulation, f"failed to find ledger for channel: {channel}")
+            raise _call_refused(simulation, f"Failed to get policy manager for channel [{channel}]")
         if name not in self._contracts:
-            raise _call_refused(simulation, f"execute failed: {_undefined(name, invocation.channel_id)}")
+            container = f"[channel {invocation.channel_id}] failed to get chaincode container info for {name}"
+            words = f"execute failed: invalid invocation: {container}: chaincode {name} not found"
+            raise _call_refused(simulation, words)
         if name in simulation.running:
-            words = f"execute failed: txid: {invocation.tx_id}({invocation.channel_id}) exists"
+            words = f"execute failed: error sending: txid: {invocation.tx_id}({invocation.channel_id}) exists"
             raise _call_refused(simulation, words)
         try:
             response, _ = self._run(name, tuple(args), simulation)
@@ -71,16 +74,17 @@ class Contracts:
         simulation.running.append(name)
         response = run(contract, stub)
         simulation.running.pop()
+        try:
+            stub.finish()
+        except PeerError as error:
+            if response.status < ERROR_THRESHOLD:
+                response = Response(status=ERROR, message=str(error))
         return response, stub.event
 
 
 def _call_refused(simulation: Simulation, words: str) -> PeerError:
     code = "INVOKE_CHAINCODE"
     return PeerError(code, f"{code} failed: transaction ID: {simulation.invocation.tx_id}: {words}")
-
-
-def _undefined(name: str, channel: str) -> str:
-    return f"make sure the chaincode {name} has been successfully defined on channel {channel} and try again"
 
 
 def _load(name: str, entry_point: str) -> Chaincode | str:

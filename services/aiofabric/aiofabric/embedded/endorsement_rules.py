@@ -31,10 +31,10 @@ class EndorsementRules:
         self._collections = collections
         self._state = state
 
-    def key_policy(self, space: Space, key: str) -> bytes:
-        """Return a key's own policy, empty if it has none."""
+    def key_policy(self, space: Space, key: str) -> bytes | None:
+        """Return a key's own policy; empty if it was taken away again, None if it never had one."""
         entry = self._state.namespace(space).entries.get(key)
-        return (entry.policy if entry else None) or b""
+        return entry.policy if entry else None
 
     def space_policy(self, space: Space) -> Policy:
         """Return the policy of the keys that have none of their own."""

@@ -16,13 +16,19 @@ from aiofabric.embedded.errors import Code, RequestRefusedError
 from aiofabric.embedded.peer import Peer, Result, Simulator
 from aiofabric.embedded.planning import DEFAULT_INTEREST, Layout, Planner, interest_of
 from aiofabric.embedded.proposal import Proposal
+from aiofabric.embedded.simulation import Invocation
 from aiofabric.errors import PeerDetail
 
 EVALUATE_FAILED = "failed to evaluate transaction, see attached details for more info"
 ENDORSE_FAILED = "failed to endorse transaction, see attached details for more info"
 COLLECT_FAILED = "failed to collect enough transaction endorsements, see attached details for more info"
+NO_METADATA = "No metadata was found for chaincode {} in channel {}"
 NO_COMBINATION = "no combination of peers can be derived which satisfy the endorsement policy: "
-NO_OWN_PEER = "no endorsers found in the gateway's organization; retry specifying {} organization(s) to protect {}"
+UNSATISFIABLE = "no peer combination can satisfy the endorsement policy"
+KEY_UNSATISFIABLE = "state based endorsement policy cannot be satisfied"
+NO_OWN_PEER = (
+    "no endorsers found in the gateway's organization; retry specifying {} organization(s) to protect transient data"
+)
 
 
 @dataclass(slots=True)
@@ -59,7 +65,7 @@ class Endorser:
         asked = [caller] if own_only else organisations or self._peers
         candidates = [msp_id for msp_id in asked if msp_id in self._peers]
         if invocation.chaincode not in self._simulator.contracts or not candidates:
-            message = f"{NO_OWN_PEER.format('target', 'transient data')}: {where}" if own_only else where
+            message = f"{NO_OWN_PEER.format('target')}: {where}" if own_only else where
             raise RequestRefusedError(Code.FAILED_PRECONDITION, message=message)
         details: list[PeerDetail] = []
         for msp_id in sorted(candidates, key=lambda msp_id: msp_id != caller):
@@ -89,39 +95,45 @@ class Endorser:
             proposal, work.payload, peers=[self._peers[msp_id] for msp_id in work.results if msp_id in layout]
         )
 
+    @staticmethod
+    def unserved(invocation: Invocation, *, organisations: Sequence[str]) -> RequestRefusedError:
+        """Return the refusal of a proposal for a channel or a chaincode that no peer has."""
+        if organisations:
+            return _no_peers(organisations)
+        if invocation.transient:
+            return _no_own_peer()
+        return _no_combination(NO_METADATA.format(invocation.chaincode, invocation.channel_id))
+
     def _given(self, proposal: Proposal, organisations: Sequence[str]) -> Layout:
-        known = proposal.invocation.chaincode in self._simulator.contracts
-        missing = [msp_id for msp_id in organisations if not known or msp_id not in self._peers]
+        if proposal.invocation.chaincode not in self._simulator.contracts:
+            raise self.unserved(proposal.invocation, organisations=organisations)
+        missing = [msp_id for msp_id in organisations if msp_id not in self._peers]
         if missing:
-            message = f"failed to find any endorsing peers for org(s): {', '.join(missing)}"
-            raise RequestRefusedError(Code.UNAVAILABLE, message=message)
+            raise _no_peers(missing)
         return tuple(dict.fromkeys(organisations))
 
     def _planned(self, work: _Round) -> list[Layout]:
         """Let the caller's own peer run the proposal, and plan from what it read and wrote."""
         invocation = work.proposal.invocation
         caller = work.creator_msp_id
-        if invocation.chaincode not in self._simulator.contracts or caller not in self._peers:
+        if invocation.chaincode not in self._simulator.contracts:
+            raise self.unserved(invocation, organisations=())
+        if caller not in self._peers:
             return self._planned_elsewhere(work)
         if not self._ask(work, caller):
             raise RequestRefusedError(Code.ABORTED, message=ENDORSE_FAILED, details=tuple(work.details))
         return self._layouts(work)
 
     def _planned_elsewhere(self, work: _Round) -> list[Layout]:
-        invocation = work.proposal.invocation
-        if invocation.transient:
-            message = NO_OWN_PEER.format("endorsing", "transient data")
-            raise RequestRefusedError(Code.FAILED_PRECONDITION, message=message)
-        if invocation.chaincode not in self._simulator.contracts:
-            words = f"No metadata was found for chaincode {invocation.chaincode} in channel {invocation.channel_id}"
-            raise RequestRefusedError(Code.FAILED_PRECONDITION, message=NO_COMBINATION + words)
+        if work.proposal.invocation.transient:
+            raise _no_own_peer()
         plan = self._planner.layouts(DEFAULT_INTEREST, preferred=work.creator_msp_id)
         for first in dict.fromkeys(msp_id for layout in plan for msp_id in layout[:1]):
             if self._ask(work, first):
                 return self._layouts(work)
         if plan:
             raise RequestRefusedError(Code.ABORTED, message=ENDORSE_FAILED, details=tuple(work.details))
-        raise _no_combination()
+        raise _no_combination(UNSATISFIABLE)
 
     def _layouts(self, work: _Round) -> list[Layout]:
         ((first, result),) = work.results.items()
@@ -137,7 +149,7 @@ class Endorser:
                 f"collection(s): [{names}]; retry specifying trusted endorsing organizations to protect transient data"
             )
             raise RequestRefusedError(Code.FAILED_PRECONDITION, message=message)
-        raise _no_combination()
+        raise _no_combination(KEY_UNSATISFIABLE if b"" in interest.policies else UNSATISFIABLE)
 
     def _collect(self, work: _Round, layouts: Sequence[Layout]) -> Layout:
         """Ask whom each layout still lacks, until one is complete."""
@@ -167,8 +179,16 @@ class Endorser:
         return True
 
 
-def _no_combination() -> RequestRefusedError:
-    words = "no peer combination can satisfy the endorsement policy"
+def _no_peers(organisations: Sequence[str]) -> RequestRefusedError:
+    message = f"failed to find any endorsing peers for org(s): {', '.join(organisations)}"
+    return RequestRefusedError(Code.UNAVAILABLE, message=message)
+
+
+def _no_own_peer() -> RequestRefusedError:
+    return RequestRefusedError(Code.FAILED_PRECONDITION, message=NO_OWN_PEER.format("endorsing"))
+
+
+def _no_combination(words: str) -> RequestRefusedError:
     return RequestRefusedError(Code.FAILED_PRECONDITION, message=NO_COMBINATION + words)
 
 

@@ -51,7 +51,14 @@ class RequestRefusedError(EmbeddedLedgerError):
 
 
 class IdentityRefusedError(EmbeddedLedgerError):
-    """A creator or endorser is not a valid identity of the channel."""
+    """A creator or endorser is not a valid identity of the channel.
+
+    ``msp_id`` is the organisation that it claims to be of, empty if that cannot be read or is none of the channel.
+    """
+
+    def __init__(self, message: str, *, msp_id: str = "") -> None:
+        super().__init__(message)
+        self.msp_id = msp_id
 
 
 class DevelopmentLedgerWarning(UserWarning):

@@ -123,6 +123,7 @@ class EmbeddedLedger:
 
     def _evaluate(self, request: gateway_pb2.EvaluateRequest) -> Response:
         proposal = self._parse(request.channel_id, request.transaction_id, request.proposed_transaction)
+        self._require_config(proposal.invocation.channel_id, code=Code.UNAVAILABLE)
         try:
             caller = self._check(proposal)
         except ProposalRefusedError as error:
@@ -137,6 +138,8 @@ class EmbeddedLedger:
     def _endorse(self, request: gateway_pb2.EndorseRequest) -> common_pb2.Envelope:
         proposal = self._parse(request.channel_id, request.transaction_id, request.proposed_transaction)
         organisations: Sequence[str] = request.endorsing_organizations
+        if proposal.invocation.channel_id != self.channel.name:
+            raise self._endorser.unserved(proposal.invocation, organisations=organisations)
         try:
             caller = self._check(proposal)
         except ProposalRefusedError as error:
@@ -156,7 +159,7 @@ class EmbeddedLedger:
             raise RequestRefusedError(Code.INVALID_ARGUMENT, message="a prepared transaction is required")
         if not envelope.signature:
             raise RequestRefusedError(Code.INVALID_ARGUMENT, message="prepared transaction must be signed")
-        self._require_channel(request.channel_id)
+        self._require_config(request.channel_id, code=Code.FAILED_PRECONDITION)
         serialized = envelope.SerializeToString()
         if len(serialized) > MAX_MESSAGE_BYTES:
             _refuse_broadcast("BAD_REQUEST", f"{len(serialized)} bytes exceed the maximum of {MAX_MESSAGE_BYTES}")
@@ -224,7 +227,6 @@ class EmbeddedLedger:
         if (channel_id and channel_id != named.channel_id) or (tx_id and tx_id != named.tx_id):
             message = "the request names another channel or transaction than its proposal"
             raise RequestRefusedError(Code.INVALID_ARGUMENT, message=message)
-        self._require_channel(named.channel_id)
         return proposal
 
     def _check(self, proposal: Proposal) -> str:
@@ -239,11 +241,12 @@ class EmbeddedLedger:
         msp_id = self.channel.description.organisations[0]
         return PeerDetail(address=f"embedded/{msp_id}", msp_id=msp_id, message=message)
 
-    def _require_channel(self, channel_id: str, *, code: Code = Code.UNAVAILABLE) -> None:
-        if not channel_id:
-            raise RequestRefusedError(Code.INVALID_ARGUMENT, message="a channel id is required")
+    def _require_config(self, channel_id: str, *, code: Code) -> None:
         if channel_id != self.channel.name:
-            raise RequestRefusedError(code, message=f"channel {channel_id} does not exist here")
+            words = (
+                f"failed to get config for channel [{channel_id}]: could not get last config for channel {channel_id}"
+            )
+            raise RequestRefusedError(code, message=words)
 
     def _authorise_reader(
         self,
@@ -251,7 +254,9 @@ class EmbeddedLedger:
         identity: bytes,
         request: gateway_pb2.SignedCommitStatusRequest | gateway_pb2.SignedChaincodeEventsRequest,
     ) -> None:
-        self._require_channel(channel_id, code=Code.PERMISSION_DENIED)
+        if channel_id != self.channel.name:
+            words = f"Failed to get policy manager for channel [{channel_id}]"
+            raise RequestRefusedError(Code.PERMISSION_DENIED, message=words)
         if not self._may(identity, policy=READERS, signature=request.signature, message=request.request):
             raise RequestRefusedError(
                 Code.PERMISSION_DENIED, message="access denied: the Readers policy was not satisfied"

@@ -79,14 +79,15 @@ class Membership:
         roots = self._roots.get(identity.mspid)
         if roots is None:
             raise IdentityRefusedError(f"MSP {identity.mspid} is unknown")
+        msp_id = identity.mspid
         if not any(_issued_by(certificate, root) for root in roots):
-            raise IdentityRefusedError(f"the certificate was not issued by {identity.mspid}")
+            raise IdentityRefusedError(f"the certificate was not issued by {msp_id}", msp_id=msp_id)
         return Member(
-            msp_id=identity.mspid,
-            role=_role(certificate),
+            msp_id=msp_id,
+            role=_role(certificate, msp_id=msp_id),
             serialized=creator,
             not_after=certificate.not_valid_after_utc,
-            public_key=_p256_key(certificate),
+            public_key=_p256_key(certificate, msp_id=msp_id),
         )
 
 
@@ -98,21 +99,22 @@ def _issued_by(certificate: x509.Certificate, root: x509.Certificate) -> bool:
     return True
 
 
-def _p256_key(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
+def _p256_key(certificate: x509.Certificate, *, msp_id: str) -> ec.EllipticCurvePublicKey:
     key = certificate.public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise IdentityRefusedError("the embedded ledger takes P-256 identities only")
+        raise IdentityRefusedError("the embedded ledger takes P-256 identities only", msp_id=msp_id)
     return key
 
 
-def _role(certificate: x509.Certificate) -> str:
+def _role(certificate: x509.Certificate, *, msp_id: str) -> str:
     try:
         if certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
-            raise IdentityRefusedError("the certificate of an authority is no identity")
+            raise IdentityRefusedError("the certificate of an authority is no identity", msp_id=msp_id)
     except x509.ExtensionNotFound:
         pass
     units = [unit.value for unit in certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)]
     roles = [role for role in ROLES if role in units]
     if len(roles) != 1:
-        raise IdentityRefusedError("the certificate's subject must name exactly one of client, peer, admin, orderer")
+        words = "the certificate's subject must name exactly one of client, peer, admin, orderer"
+        raise IdentityRefusedError(words, msp_id=msp_id)
     return roles[0]

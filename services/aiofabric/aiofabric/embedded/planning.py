@@ -39,20 +39,20 @@ DEFAULT_INTEREST = Interest(frozenset({ENDORSEMENT}))
 def interest_of(sets: ReadWriteSet, *, rules: EndorsementRules) -> Interest:
     """Return what a simulated transaction needs.
 
-    A chaincode that only reads is under its own policy, and so is one that writes to a collection, beside the policy of
-    that collection. (At commit the collection's alone would do: planning asks for more, as Fabric's does.)
+    Writes are planned for as they are judged at commit, but for a key whose policy was taken away again: with that one
+    nothing can be planned, as with Fabric's discovery, and the client has to name the endorsers. A chaincode that only
+    reads is under its own policy.
     """
     policies: set[Policy] = set()
     read: set[Space] = set()
     written: set[Space] = set()
     for space, recorded in sets.spaces.items():
         owned = [rules.key_policy(space, hashed(key) if space.collection else key) for key in recorded.changed]
-        policies.update(policy for policy in owned if policy)
-        if not all(owned):
+        policies.update(policy for policy in owned if policy is not None)
+        if None in owned or recorded.values_read:
             policies.add(rules.space_policy(space))
-        if space.collection and (recorded.values_read or not all(owned)):
-            policies.add(ENDORSEMENT)
-            (read if recorded.values_read else written).add(space)
+            if space.collection:
+                (read if recorded.values_read else written).add(space)
         if not any(other.changed for name, other in sets.spaces.items() if name.chaincode == space.chaincode):
             policies.add(ENDORSEMENT)
     return Interest(frozenset(policies or {ENDORSEMENT}), frozenset(read), frozenset(written))

@@ -18,6 +18,10 @@ from aiofabric.embedded.policy import WRITERS, Policies
 from aiofabric.embedded.simulation import Invocation
 
 TIME_WINDOW_S = 15 * 60
+NOT_A_WRITER = (
+    f"failed evaluating policy on signed data during check policy [{WRITERS}]: [implicit policy evaluation failed - "
+    "0 sub-policies were satisfied, but this policy requires 1 of the 'Writers' sub-policies to be satisfied]"
+)
 _PROPOSAL_TYPES = (common_pb2.ENDORSER_TRANSACTION, common_pb2.CONFIG)
 
 
@@ -90,20 +94,20 @@ def parse(signed: proposal_pb2.SignedProposal) -> Proposal:
 def check(proposal: Proposal, *, membership: Membership, policies: Policies, now: dt.datetime) -> Member:
     """Check everything about a proposal but its effect; return its creator or raise ProposalRefusedError."""
     invocation = proposal.invocation
-    denied = f"error validating proposal: access denied: channel [{invocation.channel_id}] creator org "
+    denied = f"error validating proposal: access denied: channel [{invocation.channel_id}] creator org"
     _check_window(invocation, now)
     _check_headers(proposal)
     try:
         creator = membership.member(invocation.creator)
     except IdentityRefusedError as error:
-        raise ProposalRefusedError(f"{denied}[unknown]: {error}") from error
+        whose = f"[{error.msp_id}]" if error.msp_id else "unknown, creator is malformed"
+        raise ProposalRefusedError(f"{denied} {whose}") from error
     if creator.not_after < now:
-        message = f"proposal client identity expired at {creator.not_after.isoformat()}"
-        raise ProposalRefusedError(message, code=Code.UNAVAILABLE)
+        raise ProposalRefusedError("proposal client identity expired", code=Code.UNAVAILABLE)
     if not creator.verifies(proposal.signature, message=proposal.signed_bytes):
-        raise ProposalRefusedError(f"{denied}[{creator.msp_id}]")
+        raise ProposalRefusedError(f"{denied} [{creator.msp_id}]")
     if not policies.satisfied(WRITERS, members=[creator]):
-        raise ProposalRefusedError(f"{denied}[{creator.msp_id}]: the channel's Writers policy refuses it")
+        raise ProposalRefusedError(NOT_A_WRITER)
     return creator
 
 
@@ -130,6 +134,9 @@ def _check_headers(proposal: Proposal) -> None:
     if extension.chaincode_id.name != invocation.chaincode:
         raise ProposalRefusedError("error validating proposal: the header extension names another chaincode")
     if not proposal.nonce or not invocation.creator:
-        raise ProposalRefusedError("error validating proposal: nonce and creator are needed")
-    if hashlib.sha256(proposal.nonce + invocation.creator).hexdigest() != invocation.tx_id:
-        raise ProposalRefusedError("error validating proposal: incorrectly computed txid")
+        missing = "creator" if proposal.nonce else "nonce"
+        raise ProposalRefusedError(f"error validating proposal: {missing} is empty")
+    expected = hashlib.sha256(proposal.nonce + invocation.creator).hexdigest()
+    if expected != invocation.tx_id:
+        words = f"incorrectly computed txid '{invocation.tx_id}' -- expected '{expected}'"
+        raise ProposalRefusedError(f"error validating proposal: {words}")

@@ -30,6 +30,8 @@ class SimulatedState:
     def __init__(self, simulation: Simulation, *, chaincode: str) -> None:
         self._simulation = simulation
         self._chaincode = chaincode
+        self._batched = True
+        self._refused = ""
 
     def get(self, collection: str, key: str) -> bytes | None:
         """Return the committed value, or None; its version is recorded."""
@@ -47,7 +49,9 @@ class SimulatedState:
     def get_hash(self, collection: str, key: str) -> bytes | None:
         """Return the hash of a private value: every peer has it, and every client may ask."""
         space = Space(self._chaincode, collection)
-        self._collection(space, request=Kind.GET_PRIVATE_DATA_HASH)
+        if self._simulation.collections.get(space) is None:
+            words = f"collection [{collection}] not defined in the collection config for chaincode [{self._chaincode}]"
+            self._refuse(Kind.GET_PRIVATE_DATA_HASH, words)
         entry = self._namespace(space).entries.get(hashed(key))
         self._read(space, key, entry)
         return None if entry is None else entry.value
@@ -64,9 +68,11 @@ class SimulatedState:
     def write(self, collection: str, key: str, *, kind: int, value: bytes = b"") -> None:
         """Write, delete, purge, or set the key's policy, when the transaction commits."""
         space = Space(self._chaincode, collection)
-        if collection:
-            self._require_write(space, request=kind)
-        words = self._simulation.why_not_write()
+        words = self._why_not_write(space) if collection else ""
+        words = words or self._simulation.why_not_write()
+        if words and self._batched:
+            self._refused = self._refused or words
+            return
         if words:
             self._refuse(kind, words)
         self._simulation.written = True
@@ -95,11 +101,20 @@ class SimulatedState:
         if self._simulation.written:
             self._refuse(Kind.GET_STATE_BY_RANGE, self._simulation.read_only("Paginated queries are supported only"))
         self._simulation.paginated = True
+        self.require_read_only()
         space = Space(self._chaincode)
         return self._range(space, bookmark or start, end).page(self._namespace(space), size=page_size)
 
     def require_read_only(self) -> None:
-        """Nothing to prepare: every write is seen as it is made."""
+        """Refuse writes from now on where they are made, and not in a batch, as the chaincode server has it."""
+        self.flush()
+        self._batched = False
+
+    def flush(self) -> None:
+        """Raise PeerError for the first write that was refused: a peer sees writes in batches, later than that."""
+        if self._refused:
+            words, self._refused = self._refused, ""
+            self._refuse(None, words)
 
     def search(self, collection: str, query: str) -> Iterator[Pair]:
         """Refuse: a peer with LevelDB has no rich queries either."""
@@ -147,8 +162,7 @@ class SimulatedState:
     def _collection(self, space: Space, *, request: int) -> Collection:
         found = self._simulation.collections.get(space)
         if found is None:
-            name = f"{self._simulation.invocation.channel_id}/{space.chaincode}/{space.collection}"
-            self._refuse(request, f"collection {name} could not be found")
+            self._refuse(request, self._not_found(space))
         return found
 
     def _require_read(self, space: Space, *, request: int) -> None:
@@ -156,13 +170,20 @@ class SimulatedState:
         if collection.member_only_read and self._simulation.creator_msp_id not in collection.members:
             self._refuse(request, _no_access("read", space))
 
-    def _require_write(self, space: Space, *, request: int) -> None:
-        collection = self._collection(space, request=request)
+    def _why_not_write(self, space: Space) -> str:
+        collection = self._simulation.collections.get(space)
+        if collection is None:
+            return self._not_found(space)
         if collection.member_only_write and self._simulation.creator_msp_id not in collection.members:
-            self._refuse(request, _no_access("write", space))
+            return _no_access("write", space)
+        return ""
 
-    def _refuse(self, request: int, words: str) -> NoReturn:
-        name = Kind.Type.Name(request)
+    def _not_found(self, space: Space) -> str:
+        channel_id = self._simulation.invocation.channel_id
+        return f"collection {channel_id}/{space.chaincode}/{space.collection} could not be found"
+
+    def _refuse(self, request: int | None, words: str) -> NoReturn:
+        name = "WRITE_BATCH_STATE" if request is None else Kind.Type.Name(request)
         raise PeerError(name, f"{name} failed: transaction ID: {self._simulation.invocation.tx_id}: {words}")
 
 

@@ -20,10 +20,15 @@ class SimulationStub(ContextStub, PublicStub, PrivateStub):
         self._invocation = replace(simulation.invocation, chaincode=chaincode, args=args)
         self._simulation = simulation
         self._call = call
-        self._state = SimulatedState(simulation, chaincode=chaincode)
+        self._state = self._simulated = SimulatedState(simulation, chaincode=chaincode)
 
     def invoke_chaincode(self, name: str, args: Sequence[bytes], *, channel: str = "") -> Response:
         """Call another chaincode in this transaction; PeerError if the ledger does not let it run."""
         if not name:
             raise ValueError("a chaincode to call has a name")
+        self._simulated.flush()
         return self._call(self._simulation, name, args, channel=channel)
+
+    def finish(self) -> None:
+        """Say what was refused of the writes; PeerError."""
+        self._simulated.flush()
