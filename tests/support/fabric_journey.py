@@ -5,8 +5,8 @@
             await travel(story, network)
             evidence, trust = await story.evidence(organisations=EVERYBODY)
 
-On the way an organisation is added, a client's certificate is revoked, another one is short-lived, and some transactions
-are invalid: endorsed by too few, with a forged endorsement, in conflict with another one, sent twice.
+On the way an organisation is added, a client's certificate is revoked, another one is short-lived, and some
+transactions are invalid: endorsed by too few, with a forged endorsement, in conflict with another one, sent twice.
 """
 
 import asyncio

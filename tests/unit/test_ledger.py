@@ -65,10 +65,10 @@ async def test_peers_that_have_not_committed_the_same_blocks_are_waited_for(monk
         await asking.submit("offer_custody", {})
     assert len(contract.asked) == APART_ATTEMPTS + 1
 
-    answers = iter([APART, APART, b'{"v":1}'])
+    answers: list[bytes | FabricError] = [APART, APART, b'{"v":1}']
 
     async def next_answer(*_: object, **__: object) -> bytes:
-        answer = next(answers)
+        answer = answers.pop(0)
         if isinstance(answer, FabricError):
             raise answer
         return answer

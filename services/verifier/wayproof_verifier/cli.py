@@ -45,7 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report = verify(
                 evidence,
                 trust=trust,
-                options=Options(min_height=options.min_height, require_closed=options.require_closed),
+                options=Options(
+                    min_height=options.min_height,
+                    require_closed=options.require_closed,
+                    at_ms=time.time_ns() // 1_000_000,
+                ),
                 receipts=receipts,
                 progress=_Progress() if sys.stderr.isatty() else None,
             )

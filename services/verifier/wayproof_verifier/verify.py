@@ -28,10 +28,15 @@ _OPTIONAL = {"blocks.chain", "receipts", "height", "closed"}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the reader insists on: evidence as of this block or later, and a closed shipment."""
+    """What the reader insists on: evidence as of this block or later, and a closed shipment.
+
+    `at_ms` (since 1970) is the reader's present: certificates that have expired by then are among the findings. None
+    leaves them out, so that the report is a function of the file alone.
+    """
 
     min_height: int | None = None
     require_closed: bool = False
+    at_ms: int | None = None
 
 
 def verify(
@@ -119,7 +124,7 @@ class _Verification:
         if self._is_judged:
             return
         self._is_judged = True
-        self._ledger = judge_ledger(self._lines, trust=self._trust, tally=self._tally)
+        self._ledger = judge_ledger(self._lines, trust=self._trust, tally=self._tally, at_ms=self._options.at_ms)
         if self._ledger is None:
             self._skip_messages("needs the records of the endorsed state")
             return

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wayproof_verifier.bundle import Header
-from wayproof_verifier.checks import custody, records, transactions
+from wayproof_verifier.checks import custody, records, transactions, validity
 from wayproof_verifier.checks.anchors import Size, attachment_size, check_attachments
 from wayproof_verifier.checks.book import Book, read_book
 from wayproof_verifier.checks.state import Record, check_state_endorsements, read_records
 from wayproof_verifier.checks.tally import Tally
 from wayproof_verifier.checks.transactions import Carried
+from wayproof_verifier.checks.validity import Signed
 from wayproof_verifier.errors import ConfigError, VerificationError
 from wayproof_verifier.fabric.block import header_hash, read_block
 from wayproof_verifier.fabric.chain import ConfigChain, read_config_chain
@@ -47,8 +48,11 @@ class Ledger:
     anchored: Mapping[int, Size]
 
 
-def judge_ledger(lines: LedgerLines, *, trust: TrustRoot, tally: Tally) -> Ledger | None:
-    """Run every check of these lines; return the facts, or None where the state does not give them."""
+def judge_ledger(lines: LedgerLines, *, trust: TrustRoot, tally: Tally, at_ms: int | None) -> Ledger | None:
+    """Run every check of these lines; return the facts, or None where the state does not give them.
+
+    `at_ms` is when certificates are called expired, for the findings; None: not at all.
+    """
     header = lines.header
     if header is None:
         return None
@@ -59,7 +63,12 @@ def judge_ledger(lines: LedgerLines, *, trust: TrustRoot, tally: Tally) -> Ledge
     if chain is None or states is None or carried is None:
         return None
     tally.run("transactions.id", transactions.check_ids(carried))
-    tally.run("state.endorsements", check_state_endorsements(states, chain=chain, trust=trust), needs=["config.chain"])
+    signed: list[Signed] = []
+    tally.run(
+        "state.endorsements",
+        check_state_endorsements(states, chain=chain, trust=trust, signed=signed),
+        needs=["config.chain"],
+    )
     read = tally.attempt(
         "state.records", lambda: _read_records(states, header.gsin, tally), needs=["state.endorsements"]
     )
@@ -69,7 +78,9 @@ def judge_ledger(lines: LedgerLines, *, trust: TrustRoot, tally: Tally) -> Ledge
     versions = transactions.versions_by_transaction(state.values())
     for problem in _left_over(carried, state, book=book, gsin=header.gsin, versions=versions):
         tally.add("file.format", problem)
-    _judge_transactions(carried, state, chain=chain, versions=versions, trust=trust, tally=tally)
+    _judge_transactions(carried, state, chain=chain, versions=versions, trust=trust, tally=tally, signed=signed)
+    for finding in validity.findings(signed, at_ms=at_ms):
+        tally.add("transactions.creator", finding)
     _judge_records(state, book, gsin=header.gsin, tally=tally)
     if not tally.passed("records.history"):
         return None
@@ -159,6 +170,7 @@ def _judge_transactions(
     versions: Mapping[str, LedgerVersion],
     trust: TrustRoot,
     tally: Tally,
+    signed: list[Signed],
 ) -> None:
     who: transactions.Creators = {}
     tally.run(
@@ -168,9 +180,14 @@ def _judge_transactions(
     )
     tally.run(
         "transactions.endorsements",
-        transactions.check_transaction_endorsements(carried, chain=chain, versions=versions, trust=trust),
+        transactions.check_transaction_endorsements(
+            carried, chain=chain, versions=versions, trust=trust, signed=signed
+        ),
         needs=["state.records"],
     )
+    signed += [
+        Signed(who[item.tx_id], item.transaction.timestamp_ns, item.tx_id) for item in carried if item.tx_id in who
+    ]
     tally.run(
         "transactions.writes",
         transactions.check_writes(state.values(), carried=carried, who=who),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wayproof_contract import canonical
+from wayproof_verifier.checks.validity import Signed
 from wayproof_verifier.errors import EncodingError, VerificationError
 from wayproof_verifier.fabric.chain import ConfigChain
 from wayproof_verifier.fabric.transaction import Transaction, check_endorsements, check_transaction_id
@@ -26,16 +27,20 @@ class Record:
 
 
 def check_state_endorsements(
-    states: Iterable[tuple[str, Transaction]], *, chain: ConfigChain, trust: TrustRoot
+    states: Iterable[tuple[str, Transaction]], *, chain: ConfigChain, trust: TrustRoot, signed: list[Signed]
 ) -> Iterator[Problem]:
-    """Every state: for this channel and contract, its id derived, endorsed under the newest configuration carried."""
+    """Every state: for this channel and contract, its id derived, endorsed under the newest configuration carried.
+
+    Enter each endorser into `signed`.
+    """
     for where, state in states:
         try:
             check_invocation(state, trust=trust)
             check_transaction_id(state)
-            check_endorsements(
+            endorsers = check_endorsements(
                 state, config=chain.latest, policy=trust.endorsement_policy, organisations=trust.organisations
             )
+            signed += [Signed(each, state.timestamp_ns, state.tx_id) for each in endorsers]
         except VerificationError as error:
             yield Problem(str(error), where)
 

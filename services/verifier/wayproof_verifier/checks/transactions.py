@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wayproof_verifier.checks.state import Record, check_invocation
+from wayproof_verifier.checks.validity import Signed
 from wayproof_verifier.errors import VerificationError
 from wayproof_verifier.fabric.chain import ConfigChain
 from wayproof_verifier.fabric.identity import Identity
@@ -62,21 +63,30 @@ def check_creators(
 
 
 def check_transaction_endorsements(
-    carried: Sequence[Carried], *, chain: ConfigChain, versions: Mapping[str, LedgerVersion], trust: TrustRoot
+    carried: Sequence[Carried],
+    *,
+    chain: ConfigChain,
+    versions: Mapping[str, LedgerVersion],
+    trust: TrustRoot,
+    signed: list[Signed],
 ) -> Iterator[Problem]:
-    """Every transaction: of this channel and contract, endorsed under the configuration in force before its block."""
+    """Every transaction: of this channel and contract, endorsed under the configuration in force before its block.
+
+    Enter each endorser into `signed`.
+    """
     for item in carried:
         block, _ = versions.get(item.tx_id, (None, None))
         if block is None:
             continue
         try:
             check_invocation(item.transaction, trust=trust)
-            check_endorsements(
+            endorsers = check_endorsements(
                 item.transaction,
                 config=chain.in_force(block),
                 policy=trust.endorsement_policy,
                 organisations=trust.organisations,
             )
+            signed += [Signed(each, item.transaction.timestamp_ns, item.tx_id) for each in endorsers]
         except VerificationError as error:
             yield Problem(str(error), item.where)
 

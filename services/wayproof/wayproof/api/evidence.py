@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from threading import BoundedSemaphore
@@ -20,7 +21,7 @@ from wayproof.api.shipment import known_shipment
 from wayproof.evidence.write import evidence_lines, write_evidence
 from wayproof.store.connection import Connection
 from wayproof_verifier import TrustRoot, VerificationError, render_json, render_text
-from wayproof_verifier.verify import verify
+from wayproof_verifier.verify import Options, verify
 
 router = APIRouter(prefix="/api/v1", tags=["evidence"])
 
@@ -126,7 +127,7 @@ def _verification(evidence: BinaryIO, trust: TrustRoot) -> Verification:
         raise Refusal("other files are being verified; try again", code="busy", status=503)
     try:
         evidence.seek(0, os.SEEK_SET)
-        report = verify(evidence, trust=trust)
+        report = verify(evidence, trust=trust, options=Options(at_ms=time.time_ns() // 1_000_000))
     finally:
         _running.release()
     return Verification(
