@@ -1,3 +1,3 @@
 """Fixtures that tests of every folder may ask for; what they are stands in `support`."""
 
-pytest_plugins = ["support.database", "support.fabric_network"]
+pytest_plugins = ["support.database", "support.fabric_network", "support.scenario_ledger"]
