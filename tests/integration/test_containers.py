@@ -221,6 +221,13 @@ def test_a_service_sees_only_the_keys_of_its_own() -> None:
 
 
 @needs_go
+def test_an_image_never_fills_a_folder_of_a_shared_volume() -> None:
+    shared = [mount["volume"] for _, mount in mounts() if (mount.get("volume") or {}).get("subpath")]
+    assert shared
+    assert all(volume["nocopy"] is True for volume in shared)
+
+
+@needs_go
 def test_volumes_and_networks_are_used_and_zones_keep_apart() -> None:
     used = {mount["source"] for _, mount in mounts() if mount["type"] == "volume"}
     assert used == set(project()["volumes"])

@@ -1,6 +1,7 @@
-"""Services of docker-compose.yml as plain processes: the same commands, environment, files and names, no containers.
+r"""Services of docker-compose.yml as plain processes: the same commands, environment, files and names, no containers.
 
-    unshare --mount --net --pid --fork --kill-child --mount-proc python -m support.composed PROJECT_JSON FOLDER FABRIC_HOME
+    unshare --mount --net --pid --fork --kill-child --mount-proc \
+      python -m support.composed PROJECT_JSON FOLDER FABRIC_HOME
 
 Run as root in a mount and a network namespace of its own, which this empties and renames: every service gets an
 address of 127.0.0.0/8 in the place of a container's own, and its name in /etc/hosts leads there. Folders stand for
