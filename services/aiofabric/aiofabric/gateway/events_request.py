@@ -49,7 +49,9 @@ class EventsRequest(Signable, Generic[Item]):
         return encoded
 
     def events(self, *, timeout_s: float | None = None) -> EventStream[Item]:
-        """Open the stream; with ``timeout_s`` it ends after so many seconds with ``DEADLINE_EXCEEDED``.
+        """Open the stream; with ``timeout_s`` it ends after so many seconds, by an `EventStreamError`.
+
+        Its code is ``DEADLINE_EXCEEDED``, or ``CANCELLED`` where the peer's clock was first.
 
         Raises `UnsignedError` without a signature and without a signer.
         """
