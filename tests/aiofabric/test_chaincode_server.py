@@ -1,63 +1,26 @@
 """The server around the streams: peers that come and go, TLS, orderly ends, the program."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 import json
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from aiofabric.chaincode.server import ServerTls, serve
 from support import chaincode_contract
 from support.chaincode_contract import calls, invoke
 from support.chaincode_peer import connected
 from support.embedded_network import free_port
+from support.self_signed import self_signed
 
 TESTS = Path(__file__).parents[1]
 WAIT_S = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A certificate of its own authority, and its key, PEM."""
-
-    certificate: bytes
-    key: bytes
-
-
-def self_signed() -> Pair:
-    """Make a certificate for 127.0.0.1 that is its own authority."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "chaincode")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return Pair(
-        certificate.public_bytes(serialization.Encoding.PEM),
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
-    )
 
 
 def here() -> str:
