@@ -64,7 +64,7 @@ softhsm: # SoftHSM for the tests of keys in tokens, from Debian's packages
 lint: .venv/.ready ## Style, types and import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy chaincode/wayproof_contract services/wayproof/wayproof services/verifier/wayproof_verifier services/aiofabric/aiofabric tests
+	@$(BIN)/mypy chaincode/wayproof_contract services/wayproof/wayproof services/verifier/wayproof_verifier services/aiofabric/aiofabric services/aiofabric/examples tests
 	@$(BIN)/lint-imports
 
 bench-ledger: .venv/.ready ## Submits a second, beside the official Go client (needs Go)

@@ -158,3 +158,17 @@ async def test_closing_makes_room_for_opening_again(soft: SoftToken) -> None:
     for label in ("first", "second"):
         async with Pkcs11Token.opened(soft.library, token_label=LABEL, pin=PIN) as token:
             await token.generate_key(label)
+
+
+async def test_giving_up_while_it_opens_leaves_nothing_open(soft: SoftToken) -> None:
+    async def open_and_stay() -> None:
+        async with Pkcs11Token.opened(soft.library, token_label=LABEL, pin=PIN):
+            await asyncio.sleep(60)
+
+    opening = asyncio.create_task(open_and_stay())
+    await asyncio.sleep(0)  # the login is with the thread now, and cannot be taken back
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    async with Pkcs11Token.opened(soft.library, token_label=LABEL, pin=PIN) as token:
+        await token.generate_key("after")

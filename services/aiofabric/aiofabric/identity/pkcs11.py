@@ -17,7 +17,7 @@ opened once and shared by all its signers.
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
@@ -66,12 +66,18 @@ class Pkcs11Token:
         Raises IdentityError: the library cannot be used, there is no such token, or it refuses the login (also because
         this process has it open already).
         """
-        session = await _in(_thread(library), lambda: _login(library, token_label=token_label, pin=pin))
+        thread = _thread(library)
+        opening = thread.submit(_login, library, token_label=token_label, pin=pin)
+        try:
+            session = await asyncio.wrap_future(opening)
+        except asyncio.CancelledError:
+            thread.submit(_abandon, opening)  # nobody would close it, and nobody could open the token again
+            raise
         try:
             yield cls(session, library=library)
         finally:
             with suppress(pkcs11.PKCS11Error):  # a token that was pulled out has closed it already
-                await _in(_thread(library), session.close)
+                await _in(thread, session.close)
 
     async def signer(
         self,
@@ -160,6 +166,11 @@ def _login(library: str, *, token_label: str, pin: str) -> pkcs11.Session:
     except pkcs11.PKCS11Error as error:
         message = f"token {token_label!r} refuses the login: {_said(error)}"
         raise IdentityError(message, code="TOKEN_REFUSED") from error
+
+
+def _abandon(opening: Future[pkcs11.Session]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _private_key(session: pkcs11.Session, *, label: str | None, key_id: bytes | None) -> SignMixin:
