@@ -25,7 +25,8 @@ from aiofabric.network.errors import (
     ProcessError,
 )
 from aiofabric.network.identities import issue_client, load_user
-from aiofabric.network.network import Endpoint, Network, remove
+from aiofabric.network.installation import Endpoint
+from aiofabric.network.network import Network, remove
 from aiofabric.network.package import ChaincodePackage, ChaincodeTls, ccaas_package
 from aiofabric.network.plan import Organisation
 from aiofabric.network.status import DeployedChaincode, NetworkStatus, ProcessStatus

@@ -63,9 +63,10 @@ async def deploy(
 def for_newcomer(servers: Sequence[ChaincodeServer], *, msp_id: str, ports: Iterator[int]) -> Iterator[ChaincodeServer]:
     """Yield a server for a newcomer of every chaincode that the others have, its package id still the others'.
 
-    Where all share one address the newcomer shares it too.
+    Where all share one address the newcomer shares it too. Chaincode with TLS is left out: whom its peers trust is in
+    their packages only.
     """
-    for name in dict.fromkeys(server.chaincode for server in servers):
+    for name in dict.fromkeys(server.chaincode for server in servers if not server.has_tls):
         others = [server for server in servers if server.chaincode == name]
         is_shared = len(others) > 1 and len({server.address for server in others}) == 1
         address = others[0].address if is_shared else f"{HOST}:{next(ports)}"

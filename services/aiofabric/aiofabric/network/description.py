@@ -25,6 +25,7 @@ class ChaincodeServer:
         package_id: of the package that the peer installed.
         entry_point: ``module:attribute`` of the contract; empty if the network does not run it.
         environment: what is added to the environment of its process.
+        has_tls: whether peers connect to it with TLS.
     """
 
     chaincode: str
@@ -33,6 +34,7 @@ class ChaincodeServer:
     package_id: str
     entry_point: str = ""
     environment: tuple[tuple[str, str], ...] = ()
+    has_tls: bool = False
 
     @property
     def name(self) -> str:

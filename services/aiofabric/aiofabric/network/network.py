@@ -4,49 +4,30 @@ import asyncio
 import dataclasses
 import logging
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from aiofabric.identity import Identity, Signer
 from aiofabric.network import deployment
-from aiofabric.network.administration import PeerAdministration
 from aiofabric.network.binaries import Binaries, find_binaries
 from aiofabric.network.channel_config import Signatory
 from aiofabric.network.channel_update import Change, update_channel
 from aiofabric.network.definition import ChaincodeDefinition
 from aiofabric.network.description import ChaincodeServer, Description, read_description, write_description
 from aiofabric.network.errors import DeployError, NotANetworkError, PlanError
-from aiofabric.network.identities import load_user
+from aiofabric.network.installation import Installation
 from aiofabric.network.newcomer import make_newcomer, newcomer_group
 from aiofabric.network.plan import Layout, Organisation, check_organisation, make_plan, plan_peer
 from aiofabric.network.ports import free_ports
-from aiofabric.network.processes import LOG_TAIL_LINES
 from aiofabric.network.provision import provision
-from aiofabric.network.readiness import join_orderers, join_peers, wait_ready
+from aiofabric.network.readiness import wait_ready
 from aiofabric.network.revocation import add_revocation_list, revocation_list
-from aiofabric.network.status import NetworkStatus, status_of
 from aiofabric.network.supervision import Supervisor
 
 logger = logging.getLogger("aiofabric.network")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where an organisation's gateway peer is, and what its TLS certificate descends from."""
-
-    address: str
-    tls_ca: Path
-
-    @property
-    def tls_ca_pem(self) -> bytes:
-        """The certificate of the TLS authority, PEM."""
-        return self.tls_ca.read_bytes()
-
-
-class Network:
+class Network(Installation):
     """A network in a folder: make it with `create`, find it again with `open`. ``async with`` stops it at the end.
 
     By default its processes end with this one, however it ends; with ``detached`` they outlive it.
@@ -57,11 +38,6 @@ class Network:
         ...     await network.start_chaincode("basic", entry_point="basic:invoke")
         ...     endpoint = network.endpoint("Org1MSP")
     """
-
-    def __init__(self, layout: Layout, description: Description, *, supervisor: Supervisor) -> None:
-        self._layout = layout
-        self._description = description
-        self._supervisor = supervisor
 
     @classmethod
     async def create(
@@ -110,95 +86,10 @@ class Network:
         layout = _layout(directory)
         return cls(layout, read_description(layout), supervisor=Supervisor(layout, detached=detached))
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    @property
-    def directory(self) -> Path:
-        """Its folder."""
-        return self._layout.root
-
-    @property
-    def description(self) -> Description:
-        """What it is."""
-        return self._description
-
-    @property
-    def channel(self) -> str:
-        """The name of its channel."""
-        return self._description.plan.channel
-
-    @property
-    def genesis_hash(self) -> str:
-        """Hex SHA-256 of the genesis block's header: what pins the channel."""
-        return self._description.genesis_hash
-
-    @property
-    def organisations(self) -> tuple[str, ...]:
-        """MSP ids of the organisations that endorse."""
-        return tuple(peer.msp_id for peer in self._description.plan.peers)
-
-    @property
-    def processes(self) -> tuple[str, ...]:
-        """Names of its processes, in the order of starting."""
-        return tuple(self._supervisor.commands(self._description))
-
-    def endpoint(self, msp_id: str) -> Endpoint:
-        """Return where an organisation's gateway is. Raises PlanError if there is no such organisation."""
-        peer = self._description.plan.peer_of(msp_id)
-        return Endpoint(peer.address, self._layout.organisation(msp_id) / "msp" / "tlscacerts" / "tlsca.pem")
-
-    def user(self, msp_id: str, name: str = "admin") -> tuple[Identity, Signer]:
-        """Return a client's identity and signer. Raises NotANetworkError if there is no such user."""
-        return load_user(self._layout.root, msp_id=msp_id, name=name)
-
-    async def start(self) -> None:
-        """Start what does not run, and return when transactions can be made. Raises ProcessError, JoinError."""
-        plan = self._description.plan
-        for name, command in self._supervisor.commands(self._description).items():
-            self._supervisor.start(name, command)
-        for name in self.processes:
-            await self._supervisor.healthy(self._description, name)
-        logger.info("waiting until channel %s is ordered and all peers know each other", self.channel)
-        await join_orderers(self._layout, plan)
-        async with self._administrations() as peers:
-            await join_peers(self._layout, peers)
-            await wait_ready(self._description, peers)
-
-    async def stop(self) -> None:
-        """Stop every process of the folder. Blocks stay; `start` goes on from there."""
-        self._supervisor.stop_everything()
-
     async def destroy(self) -> None:
         """Stop every process and remove the folder with everything in it."""
         await self.stop()
         remove(self._layout.root)
-
-    def kill(self, name: str) -> None:
-        """Kill one process as ``kill -9`` does, for tests of what happens then."""
-        self._known(name)
-        self._supervisor.kill(name)
-
-    def ended(self) -> tuple[str, ...]:
-        """Return the names of its processes that do not run."""
-        return tuple(name for name in self.processes if not self._supervisor.folder(name).is_alive())
-
-    def halt(self, name: str) -> None:
-        """Stop one process in order."""
-        self._known(name)
-        self._supervisor.stop(name)
-
-    async def restart(self, name: str) -> None:
-        """Stop one process if it runs, start it, and return when it is of use again. Raises ProcessError."""
-        self._known(name)
-        self._supervisor.stop(name)
-        self._supervisor.start(name, self._supervisor.commands(self._description)[name])
-        await self._supervisor.healthy(self._description, name)
 
     async def deploy(self, definition: ChaincodeDefinition) -> Mapping[str, str]:
         """Install, approve and commit a chaincode on all organisations; return each one's package id.
@@ -208,7 +99,7 @@ class Network:
         logger.info("deploying %s %s (sequence %d)", definition.name, definition.version, definition.sequence)
         known = self._description.servers_of(definition.name)
         where = deployment.addresses(definition, self._description.plan.peers, known=known, ports=free_ports())
-        async with self._administrations() as peers:
+        async with self.administrations() as peers:
             package_ids = await deployment.deploy(definition, where, peers=peers, channel=self.channel)
             had = {server.msp_id: server for server in known}
             servers = [
@@ -216,6 +107,7 @@ class Network:
                     had.get(msp_id, ChaincodeServer(definition.name, msp_id, "", "")),
                     address=where[msp_id],
                     package_id=package_id,
+                    has_tls=definition.tls is not None,
                 )
                 for msp_id, package_id in package_ids.items()
             ]
@@ -254,15 +146,6 @@ class Network:
         for server in servers:
             await self.restart(server.name)
 
-    async def status(self) -> NetworkStatus:
-        """Return what runs, and what the channel has. Works also when nothing runs."""
-        return await status_of(self._description, supervisor=self._supervisor, administration=self.administration)
-
-    def log(self, name: str, *, lines: int = LOG_TAIL_LINES) -> str:
-        """Return the last lines of a process's log. Raises NotANetworkError if there is no such process."""
-        self._known(name)
-        return self._supervisor.folder(name).tail(lines)
-
     async def config_block(self) -> bytes:
         """Return the channel's newest config block, a serialized ``common.Block``. Raises ConfigUpdateError."""
         async with self.administration(self.organisations[0]) as peer:
@@ -279,7 +162,7 @@ class Network:
         """
         msp_ids = signed_by or self.organisations[: len(self.organisations) // 2 + 1]
         signatories = [Signatory(*self.user(msp_id)) for msp_id in msp_ids]
-        async with self._administrations() as peers:
+        async with self.administrations() as peers:
             plan = self._description.plan
             return await update_channel(self._layout.root, plan, change, signatories=signatories, peers=peers)
 
@@ -316,27 +199,6 @@ class Network:
                 package_id = await deployment.adopt(newcomer, server, channel=self.channel)
                 self._note(self._description.with_servers(dataclasses.replace(server, package_id=package_id)))
         await self.start()
-
-    @asynccontextmanager
-    async def _administrations(self) -> AsyncIterator[list[PeerAdministration]]:
-        async with AsyncExitStack() as stack:
-            yield [
-                await stack.enter_async_context(self.administration(peer.msp_id))
-                for peer in self._description.plan.peers
-            ]
-
-    def administration(self, msp_id: str) -> PeerAdministration:
-        """Return a connection to an organisation's peer as its admin; ``async with`` closes it."""
-        peer = self._description.plan.peer_of(msp_id)
-        return PeerAdministration(self._layout.root, peer, channel_name=self.channel)
-
-    def _known(self, name: str) -> None:
-        if name not in self.processes:
-            raise NotANetworkError(f"the network has no process {name}; there are {', '.join(self.processes)}")
-
-    def _note(self, description: Description) -> None:
-        self._description = description
-        write_description(self._layout, description)
 
 
 def remove(directory: Path) -> None:
