@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes the images' lock files: the entries of requirements.lock that an image installs, hashes included, unchanged.
-# Run after `make lock`; tests/integration/test_containers.py fails while they differ from it.
+# Run after `make lock`; tests/integration/test_container_images.py fails while they differ from it.
 set -eu
 cd "$(dirname "$0")/../.."
 uv=.venv/bin/uv

@@ -12,7 +12,6 @@ the chaincode builder that Fabric's image brings.
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -24,9 +23,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from support.database_roles import make_roles
 from support.dockerfile import run_checked
 from wayproof.database import Cluster
-from wayproof.database.programs import program
 
 ROOT = Path(__file__).parents[2]
 HEALTHY_WITHIN_S, READY_WITHIN_S, STOP_WITHIN_S = 60.0, 60.0, 15.0
@@ -193,28 +192,6 @@ def _broker(composed: Composed) -> subprocess.Popen[bytes]:
     with (composed.folder / "broker.log").open("wb") as log:
         command = [sys.executable, "-m", "wayproof", "broker", "--port", "1883"]
         return subprocess.Popen(command, cwd=composed.folder, stdout=log, stderr=log)
-
-
-def make_roles(cluster: Cluster, *, database: str, secrets: Path, organisation: str) -> None:
-    """Run what the database's image would run at its first start, against a running cluster."""
-    seen = cluster.directory / "secrets"
-    seen.mkdir()
-    for name in ("database", "database_reader"):
-        shutil.copy(secrets / f"{organisation}_{name}", seen / name)
-    dsn = cluster.dsn("postgres")
-    found = re.fullmatch(r"postgresql://(?P<user>[^:]+):(?P<password>[^@]+)@(?P<host>[^:]+):(?P<port>\d+)/.*", dsn)
-    if found is None:
-        raise AssertionError("the cluster's DSN has another form")
-    environment = {
-        "PATH": f"{program('psql').parent}:{os.environ['PATH']}",
-        "PGHOST": found["host"],
-        "PGPORT": found["port"],
-        "PGPASSWORD": found["password"],
-        "POSTGRES_USER": found["user"],
-        "POSTGRES_DB": database,
-        "SECRETS_DIRECTORY": str(seen),
-    }
-    run_checked(["sh", str(ROOT / "infra/timescaledb/010_roles.sh")], cwd=ROOT, environment=environment)
 
 
 def _wait_ready(url: str) -> None:
