@@ -11,7 +11,7 @@ WEB := services/wayproof/web
 PAGES := services/wayproof/wayproof/api/static/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fabric-binaries web browser test test-fabric lint format lock clean bench-ledger bench-verify bench-telemetry bench-trace kills
+.PHONY: help demo fabric-binaries web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace kills
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ lint: .venv/.ready ## Style, types and import rules
 
 bench-ledger: .venv/.ready ## Submits a second, beside the official Go client (needs Go)
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/ledger_submit.py $(BENCH_ARGUMENTS)
+
+bench-chaincode: .venv/.ready ## What the chaincode server costs, beside the Node shim (needs Fabric's programs and Node)
+	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/chaincode_overhead.py $(BENCH_ARGUMENTS)
 
 bench-verify: .venv/.ready ## Messages verified offline a second, and in how much memory
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/verify_messages.py $(BENCH_ARGUMENTS)

@@ -21,6 +21,7 @@ from support.self_signed import self_signed
 
 TESTS = Path(__file__).parents[1]
 WAIT_S = 20.0
+IDLE_S = float(os.environ.get("WAYPROOF_IDLE_S", "60")) if os.environ.get("WAYPROOF_LONG") == "1" else 0.0
 
 
 def here() -> str:
@@ -88,6 +89,19 @@ async def test_a_transaction_that_does_not_end_is_given_up() -> None:
         stuck.cancel()
         peer.violations.clear()
     chaincode_contract.gate.set()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(IDLE_S == 0, reason="left out: an idle minute (WAYPROOF_IDLE_S seconds) with WAYPROOF_LONG=1")
+async def test_an_idle_stream_outlives_its_peers_pings() -> None:
+    """A gRPC server that is not told otherwise ends the connection at the third ping."""
+    async with (
+        serve(invoke, package_id="basic:1", address=here()) as server,
+        connected(server.address, ping_ms=11_000) as peer,
+    ):
+        await asyncio.sleep(IDLE_S)
+        assert not peer.ended.is_set()
+        assert (await peer.invoke(*calls(["get_state", "k"]))).status == 200
 
 
 async def test_a_taken_address_is_an_error_that_names_it() -> None:

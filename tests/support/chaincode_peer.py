@@ -29,6 +29,7 @@ CHANNEL = "trade"
 TIMESTAMP_MS = 1_767_225_600_123
 WAIT_S = 20.0
 OPTIONS = [("grpc.max_receive_message_length", 100 << 20), ("grpc.max_send_message_length", 100 << 20)]
+_PINGS_ALWAYS = (("grpc.keepalive_permit_without_calls", 1), ("grpc.http2.max_pings_without_data", 0))
 FULL = chaincode_pb2.ChaincodeAdditionalParams(
     use_write_batch=True, max_size_write_batch=1000, use_get_multiple_keys=True, max_size_get_multiple_keys=1000
 ).SerializeToString()
@@ -223,15 +224,17 @@ async def connected(
     ledger: PeerLedger | None = None,
     results: int = 100,
     credentials: grpc.ChannelCredentials | None = None,
+    ping_ms: int = 0,
 ) -> AsyncIterator[FakePeer]:
     """Connect to a chaincode server, shake hands, and fail at the end if the server broke a rule.
 
-    ``results`` is how many results one answer to a query carries.
+    ``results`` is how many results one answer to a query carries; ``ping_ms`` how often it pings when nothing happens.
     """
+    options = [*OPTIONS, *((("grpc.keepalive_time_ms", ping_ms), *_PINGS_ALWAYS) if ping_ms else ())]
     channel = (
-        grpc.aio.insecure_channel(address, options=OPTIONS)
+        grpc.aio.insecure_channel(address, options=options)
         if credentials is None
-        else grpc.aio.secure_channel(address, credentials, options=OPTIONS)
+        else grpc.aio.secure_channel(address, credentials, options=options)
     )
     async with channel:
         call = chaincode_shim_pb2_grpc.ChaincodeStub(channel).Connect()
