@@ -14,11 +14,15 @@ PUBLIC = {
         issue_client load_user serve status
     """,
     "aiofabric.gateway": """
-        ChaincodeEvent Checkpoint Commit Contract Deadlines EventStream FileCheckpointer Gateway
-        InMemoryCheckpointer Network Proposal Status SubmittedTransaction Transaction
+        ChaincodeEvent Checkpoint Commit Contract Deadlines EventStream EventsRequest FileCheckpointer Gateway
+        InMemoryCheckpointer Network Position Proposal SqlCheckpoint Status SubmittedTransaction Transaction
     """,
     "aiofabric.identity": """
-        CertificateAuthority Identity IssuedIdentity Role Signer low_s private_key_signer
+        AsyncSigner CertificateAuthority HashName Identity IssuedIdentity PrivateKey Role Signer digest in_thread
+        load_identity load_msp_folder low_s private_key_signer
+    """,
+    "aiofabric.identity.pkcs11": """
+        Pkcs11Token key_identifier
     """,
     "wayproof.log": """
         Bundle Checkpoint CheckpointError LogError LogRow LogTree MemorySubtrees Node SubtreeSource Tile

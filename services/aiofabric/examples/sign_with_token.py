@@ -1,10 +1,9 @@
 """The key is in a token (PKCS#11) and never leaves it. Needs ``aiofabric[pkcs11]`` and an initialised token.
 
-python sign_with_token.py LEDGER ADDRESS LIBRARY TOKEN-LABEL          (the PIN comes from the variable TOKEN_PIN)
+python sign_with_token.py LEDGER ADDRESS LIBRARY TOKEN-LABEL PIN-FILE
 """
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
@@ -19,10 +18,11 @@ def enrol(ledger: Path) -> CertificateAuthority:
     return CertificateAuthority((home / "cert.pem").read_bytes(), key_pem=(home / "key.pem").read_bytes())
 
 
-async def main(ledger: Path, address: str, library: str, token_label: str) -> None:
+async def main(ledger: Path, address: str, library: str, token_label: str, pin_file: str) -> None:
     """Make a key in the token, have a certificate issued for it, and submit with it."""
     tls_ca = (ledger / "tls" / "ca.pem").read_bytes()
-    async with Pkcs11Token.opened(library, token_label=token_label, pin=os.environ["TOKEN_PIN"]) as token:
+    pin = Path(pin_file).read_text().strip()
+    async with Pkcs11Token.opened(library, token_label=token_label, pin=pin) as token:
         public_key = await token.generate_key("erin")
         certificate = enrol(ledger).issue_for(public_key, "erin@Org1MSP", role="client")
         identity = Identity("Org1MSP", certificate)

@@ -38,6 +38,8 @@ try:
 except ImportError as error:  # pragma: no cover - the tests have the extra
     raise ImportError("keys in tokens need python-pkcs11: pip install 'aiofabric[pkcs11]'") from error
 
+__all__ = ["Pkcs11Token", "key_identifier"]
+
 T = TypeVar("T")
 
 # PKCS#11 libraries are global to the process, and so is the one thread that may call each.
