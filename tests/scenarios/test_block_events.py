@@ -7,17 +7,11 @@ import pytest
 from aiofabric.gateway import Gateway, InMemoryCheckpointer
 from aiofabric.gateway.checkpoint import Checkpoint
 from aiofabric.gateway.connection import Message
+from support.block_items import block_number
 from support.scenario_ledger import BASIC, ScenarioLedger
 
 WAIT_S = 60
 KINDS = ["block_events", "filtered_block_events", "block_and_private_data_events"]
-
-
-def block_number(kind: str, item: Message) -> int:
-    """Return the number of a block of any of the three kinds."""
-    if kind == "filtered_block_events":
-        return int(item.number)
-    return int((item if kind == "block_events" else item.block).header.number)
 
 
 def transaction_ids(item: Message) -> list[str]:
@@ -100,3 +94,10 @@ async def test_a_filtered_block_names_transactions_and_their_events(ledger: Scen
     (action,) = transaction.transaction_actions.chaincode_actions
     assert (transaction.tx_validation_code, action.chaincode_event.event_name) == (0, "Said")
     assert key.encode() not in block.SerializeToString()
+
+
+async def test_the_newest_block(ledger: ScenarioLedger, key: str) -> None:
+    async with ledger.gateway() as gateway:
+        reader = Reader(ledger, gateway, kind="block_events")
+        last = await reader.emit(key)
+        assert (await reader.network.newest_block()).header.number >= last

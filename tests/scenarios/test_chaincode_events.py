@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from aiofabric.errors import CommitError
-from aiofabric.gateway import ChaincodeEvent, Contract, EventStream, FileCheckpointer, Gateway
+from aiofabric.gateway import ChaincodeEvent, Contract, EventStream, FileCheckpointer, Gateway, Position
 from support.scenario_ledger import BASIC, ORG2, ScenarioLedger
 
 WAIT_S = 60
@@ -102,3 +102,18 @@ async def test_events_of_invalid_transactions_are_not_seen(ledger: ScenarioLedge
         await emit(contract, f"{key}-1")
         async with events(ledger, gateway, first) as stream:
             assert await take(stream, 2) == [f"{key}-0", f"{key}-1"]
+
+
+async def test_a_checkpoint_at_a_transaction_without_an_event_is_not_silent(ledger: ScenarioLedger, key: str) -> None:
+    async with ledger.gateway() as gateway:
+        contract = ledger.contract(gateway, BASIC)
+        network = gateway.network(ledger.channel)
+        first = await emit(contract, f"{key}-0")
+        commit = await contract.submit_async("put", key, "x")
+        position = Position((await commit.status()).block_number, commit.transaction_id)
+        await emit(contract, f"{key}-1")
+        async with network.chaincode_events(BASIC, start_block=first, checkpoint=position) as stream:
+            assert await take(stream, 1) == [f"{key}-1"]
+        async with network.chaincode_events_request(BASIC, checkpoint=position).events() as stream:
+            with pytest.raises(TimeoutError):  # what the peer itself does: nothing, for ever
+                await asyncio.wait_for(anext(stream), 0.5)

@@ -77,8 +77,23 @@ async def test_evaluate_fails_with_a_signer_from_an_unauthorised_msp(ledger: Sce
         with pytest.raises(EvaluateError) as raised:
             await ledger.contract(gateway, BASIC).evaluate("echo", "conga")
     assert raised.value.code == "FAILED_PRECONDITION"
-    denied = f"error validating proposal: access denied: channel [{ledger.channel}] creator org [unknown]"
-    assert denied in raised.value.message
+    denied = f"access denied: channel [{ledger.channel}] creator org unknown, creator is malformed"
+    assert raised.value.message == f"evaluate call to endorser returned error: error validating proposal: {denied}"
+
+
+async def test_evaluate_fails_with_a_certificate_that_the_organisation_did_not_issue(ledger: ScenarioLedger) -> None:
+    address, tls_ca_pem = ledger.address(ORG1)
+    key = ec.generate_private_key(ec.SECP256R1())
+    issued = CertificateAuthority.create(ORG1).issue_for(key.public_key(), "eve", role="client")
+    identity = Identity(ORG1, issued)
+    async with Gateway.connect(
+        address, tls_ca=tls_ca_pem, identity=identity, signer=private_key_signer(key)
+    ) as gateway:
+        with pytest.raises(EvaluateError) as raised:
+            await ledger.contract(gateway, BASIC).evaluate("echo", "conga")
+    assert raised.value.code == "FAILED_PRECONDITION"
+    denied = f"access denied: channel [{ledger.channel}] creator org unknown, creator is malformed"
+    assert raised.value.details[0].message == f"error validating proposal: {denied}"
 
 
 async def test_everything_is_denied_to_a_signer_without_the_identitys_key(ledger: ScenarioLedger) -> None:
@@ -105,15 +120,35 @@ async def test_everything_is_denied_to_a_signer_without_the_identitys_key(ledger
     )
 
 
-async def test_submit_fails_with_wrong_channel_name(ledger: ScenarioLedger) -> None:
+async def test_everything_fails_with_wrong_channel_name(ledger: ScenarioLedger) -> None:
     async with ledger.gateway() as gateway:
-        elsewhere = gateway.network("elsewhere")
-        with pytest.raises(EndorseError) as raised:
-            await elsewhere.contract(BASIC).submit("put", "a", "b")
-        with pytest.raises(EventStreamError) as stream:
-            await anext(elsewhere.block_events())
-    assert stream.value.code == "NOT_FOUND"
-    assert raised.value.code in ledger.codes_of_unknown_channel
+        network = gateway.network("elsewhere")
+        contract = network.contract(BASIC)
+        with pytest.raises(EvaluateError) as evaluated:
+            await contract.evaluate("echo", "conga")
+        with pytest.raises(EndorseError) as planned:
+            await contract.submit("echo", "conga")
+        with pytest.raises(EndorseError) as given:
+            await contract.submit("echo", "conga", endorsing_organizations=[ORG1])
+        with pytest.raises(CommitStatusError) as asked:
+            await network.commit("00" * 32).status()
+        with pytest.raises(EventStreamError) as events:
+            await anext(network.chaincode_events(BASIC))
+        with pytest.raises(EventStreamError) as blocks:
+            await anext(network.block_events())
+    no_config = "failed to get config for channel [elsewhere]: could not get last config for channel elsewhere"
+    no_metadata = "No metadata was found for chaincode basic in channel elsewhere"
+    no_combination = f"no combination of peers can be derived which satisfy the endorsement policy: {no_metadata}"
+    no_peers = f"failed to find any endorsing peers for org(s): {ORG1}"
+    no_policies = "Failed to get policy manager for channel [elsewhere]"
+    assert [(each.value.code, each.value.message) for each in (evaluated, planned, given, asked, events)] == [
+        ("UNAVAILABLE", no_config),
+        ("FAILED_PRECONDITION", no_combination),
+        ("UNAVAILABLE", no_peers),
+        ("PERMISSION_DENIED", no_policies),
+        ("PERMISSION_DENIED", no_policies),
+    ]
+    assert blocks.value.code == "NOT_FOUND"
 
 
 async def test_org3_fails_to_evaluate(ledger: ScenarioLedger) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from aiofabric.errors import UnsignedError
+from aiofabric.errors import EventStreamError, UnsignedError
+from support.block_items import block_number
 from support.scenario_ledger import BASIC, ORG1, ScenarioLedger
 
 
@@ -49,3 +50,18 @@ async def test_events_with_offline_signing(ledger: ScenarioLedger, key: str) -> 
         signed = gateway.signed_chaincode_events_request(request.bytes, sign(request.message))
         async with signed.events() as events:
             assert (await anext(events)).payload == key.encode()
+
+
+@pytest.mark.parametrize("kind", ["block_events", "filtered_block_events", "block_and_private_data_events"])
+async def test_blocks_with_offline_signing(ledger: ScenarioLedger, kind: str) -> None:
+    _, sign = ledger.user(ORG1)
+    async with ledger.gateway(signed=False) as gateway:
+        request = getattr(gateway.network(ledger.channel), f"{kind}_request")(start_block=0)
+        with pytest.raises(UnsignedError):
+            request.events()
+        rebuild = getattr(gateway, f"signed_{kind}_request")
+        async with rebuild(request.bytes, sign(request.message)).events() as stream:
+            assert block_number(kind, await anext(stream)) == 0
+        with pytest.raises(EventStreamError) as raised:
+            await anext(rebuild(request.bytes, sign(b"something else")).events())
+    assert raised.value.code == "PERMISSION_DENIED"

@@ -87,9 +87,8 @@ async def test_a_policy_counts_as_a_change_of_its_key(ledger: ScenarioLedger, ke
     async with ledger.gateway() as gateway:
         contract = ledger.contract(gateway, BASIC)
         await contract.submit("put", key, "1")
-        stale = await contract.proposal("add", key, "1").endorse()
-        await contract.submit("set_endorsers", key, ORG1, ORG2)
-        # Its endorsers are looked at first: those of the chaincode's policy are those of the key's here.
+        stale = await contract.proposal("add", key, "1", endorsing_organizations=[ORG1, ORG2]).endorse()
+        await contract.submit("set_endorsers", key, ORG1, ORG2)  # which its endorsers satisfy: they are looked at first
         assert (await (await stale.submit()).status()).code_name == "MVCC_READ_CONFLICT"
         assert await contract.evaluate("get", key) == b"1"
 

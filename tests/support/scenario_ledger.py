@@ -14,13 +14,14 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from aiofabric import embedded, network
+from aiofabric.errors import EndorseError
 from aiofabric.gateway import Contract, Deadlines, Gateway
 from aiofabric.identity import Identity, Signer
 from support.embedded_network import free_port
@@ -35,7 +36,7 @@ MEMBERS = {ORG1_COLLECTION: (ORG1,), ORG3_COLLECTION: (ORG3,), SHARED_COLLECTION
 """Everybody may write to them, their members may read; a collection of one organisation is endorsed by it."""
 
 EMBEDDED, FABRIC = "embedded", "fabric"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = SETTLED_WITHIN_S = 60.0
 DEADLINES = Deadlines(evaluate_s=30, endorse_s=60, submit_s=30, commit_status_s=120)
 
 
@@ -44,7 +45,6 @@ class ScenarioLedger(ABC):
 
     kind: str
     channel: str
-    codes_of_unknown_channel: Collection[str] = ("UNAVAILABLE",)
 
     @abstractmethod
     def address(self, msp_id: str) -> tuple[str, bytes]:
@@ -167,6 +167,20 @@ class FabricScenarioLedger(ScenarioLedger):
         finally:
             for name in names:
                 await made.restart(name)
+            for msp_id in ORGANISATIONS:
+                await self._until_all_endorse(msp_id)
+
+    async def _until_all_endorse(self, msp_id: str) -> None:
+        """Wait until an organisation's gateway knows all peers again: they tell each other by and by."""
+        async with asyncio.timeout(SETTLED_WITHIN_S), self.gateway(msp_id) as gateway:
+            while True:
+                proposal = self.contract(gateway, BASIC).proposal("echo", "", endorsing_organizations=ORGANISATIONS)
+                try:
+                    await proposal.endorse()
+                except EndorseError:
+                    await asyncio.sleep(0.2)
+                else:
+                    return
 
 
 def _embedded_collection(name: str) -> embedded.Collection:

@@ -12,6 +12,12 @@ def _echo_transient(stub: ChaincodeStub, key: str) -> Response:
     return Response(payload=stub.transient[key])
 
 
+def _measure_transient(stub: ChaincodeStub, key: str) -> Response:
+    """Let nothing but the length of the transient data be known."""
+    stub.put_state(key, str(len(stub.transient["secret"])).encode())
+    return Response()
+
+
 def _caller(stub: ChaincodeStub) -> Response:
     return Response(payload=ClientIdentity.from_creator(stub.creator).msp_id.encode())
 
@@ -87,6 +93,7 @@ invoke = dispatching(
     {
         "echo": _echo,
         "echo_transient": _echo_transient,
+        "measure_transient": _measure_transient,
         "caller": _caller,
         "put": _put,
         "get": _get,

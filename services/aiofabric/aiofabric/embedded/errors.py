@@ -53,7 +53,7 @@ class RequestRefusedError(EmbeddedLedgerError):
 class IdentityRefusedError(EmbeddedLedgerError):
     """A creator or endorser is not a valid identity of the channel.
 
-    ``msp_id`` is the organisation that it claims to be of, empty if that cannot be read or is none of the channel.
+    ``msp_id`` is the organisation that issued it, empty if none of the channel did.
     """
 
     def __init__(self, message: str, *, msp_id: str = "") -> None:

@@ -81,7 +81,7 @@ class Membership:
             raise IdentityRefusedError(f"MSP {identity.mspid} is unknown")
         msp_id = identity.mspid
         if not any(_issued_by(certificate, root) for root in roots):
-            raise IdentityRefusedError(f"the certificate was not issued by {msp_id}", msp_id=msp_id)
+            raise IdentityRefusedError(f"the certificate was not issued by {msp_id}")
         return Member(
             msp_id=msp_id,
             role=_role(certificate, msp_id=msp_id),
