@@ -18,10 +18,9 @@ def enrol(ledger: Path) -> CertificateAuthority:
     return CertificateAuthority((home / "cert.pem").read_bytes(), key_pem=(home / "key.pem").read_bytes())
 
 
-async def main(ledger: Path, address: str, library: str, token_label: str, pin_file: str) -> None:
+async def main(ledger: Path, address: str, library: str, token_label: str, pin: str) -> None:
     """Make a key in the token, have a certificate issued for it, and submit with it."""
     tls_ca = (ledger / "tls" / "ca.pem").read_bytes()
-    pin = Path(pin_file).read_text().strip()
     async with Pkcs11Token.opened(library, token_label=token_label, pin=pin) as token:
         public_key = await token.generate_key("erin")
         certificate = enrol(ledger).issue_for(public_key, "erin@Org1MSP", role="client")
@@ -34,4 +33,5 @@ async def main(ledger: Path, address: str, library: str, token_label: str, pin_f
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))
+    ledger, address, library, token_label, pin_file = sys.argv[1:]
+    asyncio.run(main(Path(ledger), address, library, token_label, Path(pin_file).read_text().strip()))
