@@ -65,6 +65,7 @@ lint: .venv/.ready ## Style, types and import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy chaincode/wayproof_contract services/wayproof/wayproof services/verifier/wayproof_verifier services/aiofabric/aiofabric services/aiofabric/examples tests
+	@MYPYPATH=infra $(BIN)/mypy infra/fabric
 	@$(BIN)/lint-imports
 
 bench-ledger: .venv/.ready ## Submits a second, beside the official Go client (needs Go)
@@ -93,6 +94,7 @@ lock: ## Write requirements.lock anew (hashes, no addresses)
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv==$(UV_VERSION); }
 	@$(BIN)/uv export --quiet --all-packages --all-extras --group dev --no-emit-workspace --no-header --format requirements-txt --no-annotate > requirements.lock
 	@rm -f uv.lock
+	@infra/images/lock.sh
 
 clean: ## Remove the environment and every cache in this folder
 	rm -rf .venv .build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -18,9 +18,8 @@ lock() { # FILE SOURCE…: which packages uv decides, what they are requirements
        keep' .build/wanted requirements.lock >"$target"
 }
 
-echo pyyaml >.build/network.in # for aiofabric.network, which the image's own programs use
 echo hatchling >.build/build.in
-lock infra/images/wayproof/requirements.lock services/wayproof/pyproject.toml .build/network.in \
+lock infra/images/wayproof/requirements.lock services/wayproof/pyproject.toml \
   --extra api --extra ingest --extra simulate --extra embedded --extra demo
 lock infra/images/chaincode/requirements.lock services/aiofabric/pyproject.toml
 lock infra/images/build.lock .build/build.in
