@@ -48,7 +48,7 @@ def test_an_incomplete_home_is_an_error_that_names_what_is_missing(tmp_path: Pat
     cache = stand_in_home(tmp_path / "cache")
     with pytest.raises(BinariesMissingError, match=r"lacks configtxgen, core\.yaml.*release archive") as caught:
         find_binaries(home=home, cache=cache)
-    assert caught.value.code == "binaries_missing"
+    assert caught.value.code == "BINARIES_MISSING"
 
 
 def test_nothing_anywhere_names_every_place(tmp_path: Path) -> None:

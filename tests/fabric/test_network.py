@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -211,6 +212,23 @@ def test_the_command_line_makes_a_network_that_outlives_it(fabric_binaries: Bina
     finally:
         assert _run("down", folder, "--remove").returncode == 0
     assert _running_below(tmp_path) == []
+
+
+async def test_the_program_of_the_reference_page_runs(
+    fabric_binaries: Binaries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract, program = (_first_program(name) for name in ("embedded-ledger.md", "network.md"))
+    (tmp_path / "basic.py").write_text(contract)
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, Any] = {}
+    exec(compile(program, "network.md", "exec"), namespace)  # noqa: S102 - our own page
+    assert await namespace["main"](tmp_path / "net", fabric_binaries.programs.parent) == b"blue"
+    assert _running_below(tmp_path) == []
+
+
+def _first_program(page: str) -> str:
+    text = (Path(__file__).parents[2] / "docs" / "reference" / page).read_text()
+    return text.split("```python\n", 1)[1].split("```", 1)[0]
 
 
 def _another_timeout(channel_group: object) -> None:

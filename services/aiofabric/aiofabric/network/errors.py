@@ -21,46 +21,46 @@ class NetworkError(FabricError):
         code: a short name of the fault that does not change, for programs.
     """
 
-    code = "network"
+    code = "NETWORK"
 
 
 class BinariesMissingError(NetworkError):
     """Fabric's programs or their sample configuration were not found, or are too old for what is asked."""
 
-    code = "binaries_missing"
+    code = "BINARIES_MISSING"
 
 
 class PlanError(NetworkError):
     """A network cannot be made as asked."""
 
-    code = "plan"
+    code = "PLAN"
 
 
 class NotANetworkError(NetworkError):
     """The folder holds no finished network."""
 
-    code = "not_a_network"
+    code = "NOT_A_NETWORK"
 
 
 class ProcessError(NetworkError):
     """A process did not start, or did not become healthy. The message ends with the last lines of its log."""
 
-    code = "process"
+    code = "PROCESS"
 
 
 class JoinError(NetworkError):
     """A peer or an orderer did not join the channel."""
 
-    code = "join"
+    code = "JOIN"
 
 
 class DeployError(NetworkError):
     """A chaincode could not be packaged, installed, approved or committed."""
 
-    code = "deploy"
+    code = "DEPLOY"
 
 
 class ConfigUpdateError(NetworkError):
     """The channel's configuration could not be read, or a change of it was refused."""
 
-    code = "config_update"
+    code = "CONFIG_UPDATE"

@@ -18,10 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from aiofabric.identity import CertificateAuthority, Identity, IssuedIdentity, Role, Signer, private_key_signer
+from aiofabric.errors import IdentityError
+from aiofabric.identity import CertificateAuthority, Identity, IssuedIdentity, Role, Signer, load_identity
 from aiofabric.network.errors import NotANetworkError, PlanError
 from aiofabric.network.files import PRIVATE, write_new
 from aiofabric.network.plan import Layout, Organisation, check_organisation
@@ -78,13 +76,9 @@ def load_user(directory: Path, *, msp_id: str, name: str) -> tuple[Identity, Sig
     """
     folder = Layout(directory).organisation(msp_id) / "users" / name
     try:
-        certificate, key_pem = (folder / "cert.pem").read_bytes(), (folder / "key.pem").read_bytes()
-    except OSError as error:
+        return load_identity(msp_id, certificate=folder / "cert.pem", key=folder / "key.pem")
+    except IdentityError as error:
         raise NotANetworkError(f"no user {name} of {msp_id} in {directory}: {error}") from error
-    key = serialization.load_pem_private_key(key_pem, password=None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise NotANetworkError(f"{folder / 'key.pem'} is not an elliptic-curve key")
-    return Identity(msp_id, certificate), private_key_signer(key)
 
 
 def _make_authority(folder: Path, msp_id: str, *, purpose: str) -> CertificateAuthority:
