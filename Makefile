@@ -11,7 +11,7 @@ WEB := services/wayproof/web
 PAGES := services/wayproof/wayproof/api/static/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fabric-binaries web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace kills
+.PHONY: help demo fabric-binaries web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace bench-fabric kills fabric-kills
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,12 @@ kills: .venv/.ready ## Kill the platform's processes under load, 200 times, and 
 
 bench-trace: .venv/.ready ## One shipment's trace among 10,000, over HTTP, with its plan
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/shipment_trace.py $(BENCH_ARGUMENTS)
+
+bench-fabric: .venv/.ready ## What real Fabric does a second: BFT and Raft, 2 and 3 peers (BENCH_ARGUMENTS=--help; needs Fabric's programs)
+	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/fabric_rates.py $(BENCH_ARGUMENTS)
+
+fabric-kills: .venv/.ready ## Kill orderers, peers, chaincode and clients of real Fabric under load, and audit (KILLS_ARGUMENTS=--help)
+	@PYTHONPATH=tests $(BIN)/python tests/faults/fabric_kills.py --directory .build/fabric-kills $(KILLS_ARGUMENTS)
 
 format: .venv/.ready ## Let ruff write the layout
 	@$(BIN)/ruff format .

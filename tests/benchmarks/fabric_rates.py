@@ -24,8 +24,15 @@ from pathlib import Path
 
 from aiofabric.errors import FabricError, UnknownOutcomeError
 from aiofabric.gateway import Contract, Deadlines
-from aiofabric.network import Binaries, Organisation
-from support.fabric_network import CHAINCODE, FabricNetwork, _find, running_fabric
+from aiofabric.network import Binaries, ChaincodeDefinition, NOutOf, Organisation
+from support.fabric_network import (
+    CHAINCODE,
+    CHAINCODE_ENVIRONMENT,
+    ENTRY_POINT,
+    FabricNetwork,
+    _find,
+    running_fabric,
+)
 from support.fabric_rates import KINDS, Round, Shape, cpu_seconds, table
 
 VALUE = "v" * 200
@@ -126,6 +133,16 @@ async def one_round(network: FabricNetwork, work: Work, options: argparse.Namesp
     ]
 
 
+async def deploy(network: FabricNetwork, *, by_channel_policy: bool) -> None:
+    """Deploy the contract and start its servers."""
+    msp_ids = network.network.organisations
+    majority = NOutOf(len(msp_ids) // 2 + 1, msp_ids)
+    await network.network.deploy(
+        ChaincodeDefinition(CHAINCODE, endorsement_policy=None if by_channel_policy else majority)
+    )
+    await network.network.start_chaincode(CHAINCODE, entry_point=ENTRY_POINT, environment=CHAINCODE_ENVIRONMENT)
+
+
 async def measure(shape: Shape, *, binaries: Binaries, options: argparse.Namespace) -> list[list[Round]]:
     """Make a network, measure its rounds, say how it goes, and remove it."""
     organisations = [Organisation(f"Org{number}MSP") for number in range(1, shape.peers + 1)]
@@ -133,9 +150,10 @@ async def measure(shape: Shape, *, binaries: Binaries, options: argparse.Namespa
     folder = Path(tempfile.mkdtemp(prefix="fabric-rates-"))
     try:
         running = running_fabric(
-            folder / "network", binaries=binaries, orderers=shape.orderers, organisations=organisations
+            folder / "network", binaries=binaries, orderers=shape.orderers, organisations=organisations, chaincode=None
         )
         async with running as network, network.gateway(deadlines=DEADLINES) as gateway:
+            await deploy(network, by_channel_policy=options.channel_policy)
             contract = gateway.network(network.channel).contract(CHAINCODE)
             warm_up = Work(contract, prefix="warm-up")
             await measured(network, "warm-up", warm_up.write, in_flight=100, duration_s=options.seconds / 2)
@@ -187,6 +205,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured (default 3)")
     parser.add_argument("--seconds", type=float, default=10, help="of each measurement (default 10)")
     parser.add_argument("--only", default="", help="only the kinds of work whose name contains this")
+    parser.add_argument(
+        "--channel-policy",
+        action="store_true",
+        help="endorse by the channel's policy, MAJORITY Endorsement, instead of the same as a signature policy",
+    )
     parser.add_argument("--json", type=Path, help="write every latency to this file")
     parser.add_argument(
         "networks", nargs="*", help=f"some of {', '.join(shape.short for shape in SHAPES)} (default: all)"

@@ -3,9 +3,9 @@
 `python tests/faults/fabric_kills.py --kills 55 --seed 1 --directory DIR` makes a network in DIR (four BFT orderers,
 three peers with a chaincode server each), lets clients of two organisations work on it, and kills one process after
 another: an orderer that follows, the one that leads, a client's own peer, another peer, chaincode servers, and a client
-at each of its fail points. After every `--audit-every` kills the load stops in order and everything is compared: blocks of all
-peers, journals of the clients, histories of the keys. A run that was stopped goes on with `--resume`; `--from` begins
-with a later kill. What a kill does follows from seed and number alone.
+at each of its fail points. After every `--audit-every` kills the load stops in order and everything is compared: blocks
+of all peers, journals of the clients, histories of the keys. A run that was stopped goes on with `--resume`; `--from`
+begins with a later kill. What a kill does follows from seed and number alone.
 """
 
 import argparse
@@ -129,9 +129,9 @@ class Faults:
         leaders: list[str] = []
 
         async def is_there() -> bool:
-            for orderer in self._network.description.plan.orderers:
-                if await leads(orderer.operations_port, channel=self._network.channel):
-                    leaders.append(orderer.name)
+            orderers = self._network.description.plan.orderers
+            said = [await leads(orderer.operations_port, channel=self._network.channel) for orderer in orderers]
+            leaders.extend(orderer.name for orderer, is_leader in zip(orderers, said, strict=True) if is_leader)
             return bool(leaders)
 
         await wait_until(is_there, what="no orderer leads", timeout_s=AGREED_WITHIN_S)

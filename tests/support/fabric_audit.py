@@ -116,7 +116,7 @@ async def audit(network: FabricNetwork, journals: Iterable[Path], *, audited: se
     found.blocks = len(chains[0].hashes)
     wanted = {name: request for journal in journals for name, request in requests(journal).items()}
     found.requests = len(wanted)
-    found.wrong += _against_blocks(wanted, chains[0])
+    found.wrong += against_blocks(wanted, chains[0])
     for journal in journals:
         _read_notes(found, journal)
     fresh = [request for name, request in wanted.items() if name not in audited]
@@ -133,7 +133,7 @@ def _kind(envelope: bytes) -> int:
     return kind
 
 
-def _against_blocks(wanted: dict[str, Request], chain: Chain) -> Iterator[str]:
+def against_blocks(wanted: dict[str, Request], chain: Chain) -> Iterator[str]:
     """Yield what journals and blocks do not agree on."""
     sent = {tx_id for request in wanted.values() for tx_id in request.sent}
     for tx_id, places in chain.transactions.items():

@@ -2,8 +2,8 @@
 
     python -m support.fabric_client NETWORK JOURNAL --msp-id Org1MSP --fail-points FOLDER
 
-It ends in order, with everything resolved, when its standard input ends, and at once when its parent has ended. A file of a fail point's name in the folder
-lets it die there, once, as ``kill -9`` would have it.
+It ends in order, with everything resolved, when its standard input ends, and at once when its parent has ended. A file
+of a fail point's name in the folder lets it die there, once, as ``kill -9`` would have it.
 """
 
 import argparse
