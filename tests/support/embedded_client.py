@@ -88,8 +88,10 @@ class Client:
         ).SerializeToString()
         return tx_id, proposal_pb2.SignedProposal(proposal_bytes=proposal, signature=self.sign(proposal))
 
-    def endorse_request(self, *args: str, organisations: Sequence[str] = ()) -> gateway_pb2.EndorseRequest:
-        tx_id, signed = self.proposal(*args)
+    def endorse_request(
+        self, *args: str, organisations: Sequence[str] = (), transient: Mapping[str, bytes] | None = None
+    ) -> gateway_pb2.EndorseRequest:
+        tx_id, signed = self.proposal(*args, transient=transient)
         return gateway_pb2.EndorseRequest(
             transaction_id=tx_id,
             channel_id=self.channel,
@@ -152,18 +154,30 @@ class Client:
         return payload
 
     async def endorse(
-        self, ledger: EmbeddedLedger, *args: str, organisations: Sequence[str] = ()
+        self,
+        ledger: EmbeddedLedger,
+        *args: str,
+        organisations: Sequence[str] = (),
+        transient: Mapping[str, bytes] | None = None,
     ) -> common_pb2.Envelope:
         """Return the endorsed transaction, signed."""
-        return self.signed(await ledger.endorse(self.endorse_request(*args, organisations=organisations)))
+        request = self.endorse_request(*args, organisations=organisations, transient=transient)
+        return self.signed(await ledger.endorse(request))
 
     async def commit(self, ledger: EmbeddedLedger, envelope: common_pb2.Envelope) -> tuple[int, int]:
         """Submit a signed transaction and return its block and code."""
         await ledger.submit(self.submit_request(envelope))
         return await ledger.commit_status(self.status_request(transaction_id(envelope)))
 
-    async def submit(self, ledger: EmbeddedLedger, *args: str, organisations: Sequence[str] = ()) -> tuple[int, int]:
-        return await self.commit(ledger, await self.endorse(ledger, *args, organisations=organisations))
+    async def submit(
+        self,
+        ledger: EmbeddedLedger,
+        *args: str,
+        organisations: Sequence[str] = (),
+        transient: Mapping[str, bytes] | None = None,
+    ) -> tuple[int, int]:
+        envelope = await self.endorse(ledger, *args, organisations=organisations, transient=transient)
+        return await self.commit(ledger, envelope)
 
 
 async def commit_together(

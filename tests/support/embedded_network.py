@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiofabric.embedded import Organisation, initialise, load_user
+from aiofabric.embedded import Collection, Organisation, initialise, load_user
 from aiofabric.identity import Identity, Signer
 
 TESTS = Path(__file__).parents[1]
@@ -118,11 +118,12 @@ def provision(
     *,
     organisations: Sequence[Organisation] = TWO_ORGANISATIONS,
     chaincodes: Mapping[str, str] | None = None,
+    collections: Mapping[str, Sequence[Collection]] | None = None,
     channel: str = CHANNEL,
 ) -> Path:
     """Make a ledger with the example contract, or with others."""
     contracts = chaincodes or {CHAINCODE: "support.embedded_contract:invoke"}
-    initialise(directory, channel=channel, organisations=organisations, chaincodes=contracts)
+    initialise(directory, channel=channel, organisations=organisations, chaincodes=contracts, collections=collections)
     return directory
 
 

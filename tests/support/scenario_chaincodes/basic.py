@@ -61,6 +61,16 @@ def _search(stub: ChaincodeStub, query: str) -> Response:
     return Response(payload=str(list(stub.get_query_result(query))).encode())
 
 
+def _delete(stub: ChaincodeStub, key: str) -> Response:
+    stub.del_state(key)
+    return Response()
+
+
+def _set_policy(stub: ChaincodeStub, key: str, policy: str) -> Response:
+    stub.set_state_validation_parameter(key, policy.encode())
+    return Response()
+
+
 def _event(stub: ChaincodeStub, name: str, payload: str) -> Response:
     stub.set_event(name, payload.encode())
     return Response(payload=payload.encode())
@@ -102,6 +112,8 @@ invoke = dispatching(
         "page": _page,
         "put_composite": _put_composite,
         "search": _search,
+        "delete": _delete,
+        "set_policy": _set_policy,
         "event": _event,
         "fail": _fail,
         "set_endorsers": _set_endorsers,

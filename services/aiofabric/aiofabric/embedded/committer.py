@@ -66,7 +66,7 @@ class Chain:
                 self._verify(number, block)
                 candidates = [self.inspector.inspect(envelope) for envelope in block.data.data] if number else []
                 self._replay_codes(number, block, candidates)
-                self.private.require(number, candidates)
+                self.private.verify(number, candidates)
             except LedgerDamagedError:
                 raise
             except Exception as error:

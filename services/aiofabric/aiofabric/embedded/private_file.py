@@ -7,6 +7,7 @@ is dropped.
 """
 
 import os
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,7 @@ class PrivateFile:
         self._frames: dict[int, tuple[int, int]] = {}  # offset and length of each body
         self._end = 0
         self._descriptor = -1
+        self._lock = threading.Lock()  # whoever reads must not meet a file that is being replaced
         if path.exists():
             self._descriptor = os.open(path, os.O_RDWR if writable else os.O_RDONLY)
             self._read()
@@ -58,8 +60,9 @@ class PrivateFile:
 
     def read(self, number: int) -> bytes:
         """Return a block's body, empty if there is none."""
-        place = self._frames.get(number)
-        return os.pread(self._descriptor, place[1], place[0]) if place else b""
+        with self._lock:
+            place = self._frames.get(number)
+            return os.pread(self._descriptor, place[1], place[0]) if place else b""
 
     def append(self, number: int, body: bytes) -> None:
         """Write the next block's body and return when it is on disk."""
@@ -89,13 +92,17 @@ class PrivateFile:
             return
         new = self.path.with_suffix(".new")
         new.unlink(missing_ok=True)
-        replacement = PrivateFile(new, writable=True)
-        for number, body in changed.items():
-            replacement.append(number, body)
+        descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
+        write_all(descriptor, b"".join(frame(number, body) for number, body in changed.items()), offset=0)
+        os.fsync(descriptor)
         new.replace(self.path)
         sync_directory(self.path.parent)
-        self.close()
-        self._descriptor, self._frames, self._end = replacement._descriptor, replacement._frames, replacement._end
+        with self._lock:
+            os.close(self._descriptor)
+            self._descriptor, self._frames, self._end = descriptor, {}, 0
+            for number, body in changed.items():
+                self._frames[number] = (self._end + HEADER_BYTES, len(body))
+                self._end += HEADER_BYTES + len(body)
 
     def close(self) -> None:
         """Close the file."""

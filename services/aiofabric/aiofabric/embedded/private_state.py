@@ -1,5 +1,6 @@
 """The private values that one organisation's peer holds, as its file says."""
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping
 
 from fabric_protos.ledger.rwset import rwset_pb2
@@ -9,6 +10,7 @@ from fabric_protos.peer import events_pb2
 from aiofabric.embedded.private_file import PrivateFile
 from aiofabric.embedded.read_write_set import hashed
 from aiofabric.embedded.state import Entry, Namespace, Space, Version, WorldState
+from aiofabric.embedded.state_set import StateSet
 
 PrivateSets = Mapping[int, Mapping[Space, bytes]]
 """Serialized private write sets of a block: by the transaction's index, then by collection."""
@@ -70,6 +72,16 @@ def write_sets(message: rwset_pb2.TxPvtReadWriteSet) -> Iterator[tuple[Space, kv
             yield space, kv_rwset_pb2.KVRWSet.FromString(entry.rwset)
 
 
+def matches_hashes(message: rwset_pb2.TxPvtReadWriteSet, sets: Collection[StateSet]) -> bool:
+    """Tell whether private writes are among those whose hashes a transaction's public part has."""
+    public = {entry.space: {write.key: write.value for write in entry.writes} for entry in sets}
+    return all(
+        public.get(space, {}).get(hashed(write.key), b"") == (None if write.is_delete else _digest(write.value))
+        for space, rwset in write_sets(message)
+        for write in rwset.writes
+    )
+
+
 def encoded(sets: PrivateSets) -> bytes:
     """Return the body that holds a block's private write sets."""
     message = events_pb2.BlockAndPrivateData()
@@ -91,6 +103,10 @@ def _apply(namespace: Namespace, rwset: kv_rwset_pb2.KVRWSet, *, version: Versio
         held = namespace.entries.get(metadata.key)
         if held is not None:
             namespace.set(metadata.key, Entry(held.value, version))
+
+
+def _digest(value: bytes) -> bytes:
+    return hashlib.sha256(value).digest()
 
 
 def _body(message: events_pb2.BlockAndPrivateData) -> bytes:

@@ -10,7 +10,7 @@ from fabric_protos.peer import transaction_pb2
 from aiofabric.embedded.errors import LedgerDamagedError
 from aiofabric.embedded.private_collections import Collections
 from aiofabric.embedded.private_file import PRIVATE_FILE, PrivateFile
-from aiofabric.embedded.private_state import PrivateState, encoded
+from aiofabric.embedded.private_state import PrivateState, encoded, matches_hashes
 from aiofabric.embedded.state_set import StateSet
 from aiofabric.embedded.transaction import Candidate
 from aiofabric.embedded.transient_store import TransientStore
@@ -57,13 +57,21 @@ class PrivateStore:
                     sets.setdefault(index, {})[written.space] = found
             state.file.append(number, encoded(sets))
 
-    def require(self, number: int, candidates: Sequence[Candidate]) -> None:
-        """Raise LedgerDamagedError if a member's file says nothing of a block that has private data for it."""
+    def verify(self, number: int, candidates: Sequence[Candidate]) -> None:
+        """Hold what is kept of a block to its hashes; raises LedgerDamagedError.
+
+        A value may be missing (it was purged, or endorsed before a restart), but a member's file has to speak of every
+        block that has private data for it.
+        """
         for state in self._states.values():
+            path = state.file.path
             if any(_private_sets(candidates, state)) and number not in state.file:
-                raise LedgerDamagedError(
-                    f"{state.file.path}: the private data of block {number} are missing. Restore the file"
-                )
+                raise LedgerDamagedError(f"{path}: the private data of block {number} are missing. Restore the file")
+            for index, message in state.stored(number).items():
+                sets = candidates[index].sets if index < len(candidates) else ()
+                if not matches_hashes(message, sets):
+                    words = f"the private data of block {number} are not those that its hashes say"
+                    raise LedgerDamagedError(f"{path}: {words}. Restore the file")
 
     def apply(self, number: int, candidates: Sequence[Candidate]) -> None:
         """Let what is kept of a block be read, and note its purges."""
