@@ -6,16 +6,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aiofabric.errors import EndorseError
+from aiofabric.errors import EndorseError, EvaluateError
 from aiofabric.network import (
     Binaries,
     ChaincodeDefinition,
+    Collection,
     ConfigUpdateError,
     DeployError,
     Network,
@@ -35,6 +36,7 @@ from support.fabric_network import (
 )
 
 TWO = (Organisation("Org1MSP"), Organisation("Org2MSP"))
+PRIVATE_ENTRY_POINT = "support.scenario_chaincodes.private:invoke"
 PATIENCE_S = 120.0
 
 
@@ -166,6 +168,27 @@ async def test_the_next_definition_replaces_the_one_before(changing: FabricNetwo
     assert (found.version, found.sequence) == ("2.0", 2)
     with pytest.raises(DeployError, match="attempted to redefine the current committed sequence"):
         await network.deploy(ChaincodeDefinition("second", version="3.0", sequence=2))
+
+
+async def test_private_data_reach_a_peer_that_was_away(changing: FabricNetwork) -> None:
+    network = changing.network
+    secrets = Collection("secrets", ("Org1MSP", "Org2MSP"), required_peers=0)
+    policy = NOutOf(1, ("Org1MSP",))
+    await network.deploy(ChaincodeDefinition("private", collections=[secrets], endorsement_policy=policy))
+    await network.start_chaincode("private", entry_point=PRIVATE_ENTRY_POINT, environment=CHAINCODE_ENVIRONMENT)
+    network.kill("peer.Org2MSP")
+    async with changing.gateway("Org1MSP") as gateway:
+        contract = gateway.network(changing.channel).contract("private")
+        await contract.submit("write", "key", "secrets", transient={"value": b"for two"})
+    await network.start()
+    async with changing.gateway("Org2MSP") as gateway, asyncio.timeout(PATIENCE_S):
+        contract = gateway.network(changing.channel).contract("private")
+        arrived = b""
+        while not arrived:
+            with suppress(EvaluateError):  # "private data … is not available" until then
+                arrived = await contract.evaluate("read", "secrets", "key", endorsing_organizations=["Org2MSP"])
+            await asyncio.sleep(0.2)
+    assert arrived == b"for two"
 
 
 async def test_chaincode_that_is_not_deployed_is_not_started(changing: FabricNetwork) -> None:
