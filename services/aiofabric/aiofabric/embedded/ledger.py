@@ -19,7 +19,7 @@ from aiofabric.chaincode import Response
 from aiofabric.embedded import proposal as proposals
 from aiofabric.embedded.channel import Channel
 from aiofabric.embedded.contracts import Contracts
-from aiofabric.embedded.endorser import COLLECT_FAILED, ENDORSE_FAILED, Endorser
+from aiofabric.embedded.endorser import COLLECT_FAILED, ENDORSE_FAILED, EVALUATE_FAILED, Endorser
 from aiofabric.embedded.errors import (
     Code,
     DevelopmentLedgerWarning,
@@ -127,7 +127,8 @@ class EmbeddedLedger:
         try:
             caller = self._check(proposal)
         except ProposalRefusedError as error:
-            message = f"evaluate call to endorser returned error: {error.message}"
+            is_dropped = error.code is Code.UNAVAILABLE
+            message = EVALUATE_FAILED if is_dropped else f"evaluate call to endorser returned error: {error.message}"
             raise RequestRefusedError(error.code, message=message, details=(self._detail(error.message),)) from error
         return self._endorser.evaluate(proposal, organisations=request.target_organizations, caller=caller)
 
@@ -143,9 +144,9 @@ class EmbeddedLedger:
         try:
             caller = self._check(proposal)
         except ProposalRefusedError as error:
+            # Also where the peer drops the connection (the clock, an expired certificate): every peer does the same.
             message = COLLECT_FAILED if organisations else ENDORSE_FAILED
-            code = Code.UNAVAILABLE if error.code is Code.UNAVAILABLE else Code.ABORTED
-            raise RequestRefusedError(code, message=message, details=(self._detail(error.message),)) from error
+            raise RequestRefusedError(Code.ABORTED, message=message, details=(self._detail(error.message),)) from error
         return self._endorser.endorse(proposal, organisations=organisations, caller=caller)
 
     async def submit(self, request: gateway_pb2.SubmitRequest) -> None:
