@@ -2,7 +2,8 @@
 
 - `aiofabric.gateway`: the Gateway client, with the official clients' names.
 - `aiofabric.embedded`: one process that plays a small Fabric network, to develop against.
-- `aiofabric.chaincode`: what a contract in Python sees.
+- `aiofabric.chaincode`: contracts in Python, and the server that peers call.
+- `aiofabric.network`: a real Fabric network on this machine, from Python.
 - `aiofabric.identity`: X.509 identities, signatures, a development authority.
 - `aiofabric.errors`: everything that is raised on purpose.
 """
