@@ -144,6 +144,15 @@ def test_transient_data(place: Place) -> None:
     assert secret not in (place.ledger / "blocks.dat").read_bytes()
 
 
+def test_private_data(tmp_path: Path) -> None:
+    place = Place(tmp_path / "private", str(free_port()))  # this one makes and serves a ledger of its own
+    assert place.run("private_data.py") == [
+        "SellerMSP: 1200 EUR; private data with the block: yes",
+        "BuyerMSP: 1200 EUR; private data with the block: yes",
+        "CarrierMSP: not for this organisation; private data with the block: no",
+    ]
+
+
 @pytest.mark.skipif(IS_MISSING, reason=REASON)
 def test_sign_with_token(place: Place, tmp_path: Path) -> None:
     with soft_token(tmp_path / "softhsm") as token:
@@ -188,7 +197,7 @@ def test_the_guides_commands_are_the_readmes_and_name_programs_that_are_there() 
     commands = [line for block in re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL) for line in block.splitlines()]
     assert {line for line in commands if "aiofabric.embedded" in line} <= set(README.splitlines())
     programs = {found[1] for line in commands if (found := re.search(r"python (\w+\.py)", line))}
-    assert programs == {"submit_and_evaluate.py", "sign_with_token.py"}
+    assert programs == {"submit_and_evaluate.py", "private_data.py", "sign_with_token.py"}
     assert all((EXAMPLES / program).exists() for program in programs)
 
 

@@ -54,14 +54,28 @@ def was_declared(stub: ChaincodeStub, parcel: str) -> Response:
     return Response(payload=b"yes" if stub.get_state(f"value/{parcel}") == _sealed(stub) else b"no")
 
 
+def agree_price(stub: ChaincodeStub, parcel: str) -> Response:
+    """Keep a price where only the members of the collection ``prices`` have it."""
+    stub.put_private_data("prices", parcel, stub.transient["price"])
+    return Response()
+
+
+def price_of(stub: ChaincodeStub, parcel: str) -> Response:
+    """Tell the price; a peer whose organisation is no member cannot."""
+    price = stub.get_private_data("prices", parcel)
+    return Response(payload=price) if price is not None else Response(status=404, message=f"no price of {parcel}")
+
+
 def _sealed(stub: ChaincodeStub) -> bytes:
     return hashlib.sha256(stub.transient["salt"] + stub.transient["value"]).hexdigest().encode()
 
 
 FUNCTIONS: dict[str, Callable[..., Response]] = {
     "accept": accept,
+    "agree_price": agree_price,
     "declare": declare,
     "hand_over": hand_over,
     "holder_of": holder_of,
+    "price_of": price_of,
     "was_declared": was_declared,
 }
