@@ -8,7 +8,8 @@
         await network.deploy(ChaincodeDefinition("basic"))
         await network.start_chaincode("basic", entry_point="basic:invoke")
 
-Fabric's programs are found where somebody put them. All keys lie in the network's folder: it is for development and tests.
+Fabric's programs are found where somebody put them. All keys lie in the network's folder: it is for development and
+tests.
 """
 
 from aiofabric.network.binaries import Binaries, Place, find_binaries, survey
