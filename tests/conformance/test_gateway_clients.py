@@ -9,10 +9,11 @@ import pytest
 import pytest_asyncio
 from fabric_protos.common import common_pb2
 
+from aiofabric.embedded import Collection
 from aiofabric.gateway import Gateway
 from aiofabric.gateway.connection import Message
 from support import go_program, node_program
-from support.embedded_network import RunningLedger, running_ledger
+from support.embedded_network import CHAINCODE, RunningLedger, running_ledger
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -33,6 +34,8 @@ SCENARIO = (
     "block-events",
     "filtered-block-events",
     "block-and-private-data-events",
+    "private-data",
+    "key-endorsement",
     "block-events-resume",
 )
 AUDIT = (
@@ -44,6 +47,12 @@ AUDIT = (
     "proposal-hashes",
     "endorsement-signatures",
 )
+CHAINCODES = {
+    CHAINCODE: "support.embedded_contract:invoke",
+    "basic": "support.scenario_chaincodes.basic:invoke",
+    "private": "support.scenario_chaincodes.private:invoke",
+}
+COLLECTIONS = [Collection("Both", ("Org1MSP", "Org2MSP")), Collection("Theirs", ("Org2MSP",))]
 NO_GO, NO_NODE = go_program.missing(), node_program.missing()
 needs_go = pytest.mark.skipif(
     bool(NO_GO), reason=f"left out: the official Go client and the Go block reader did not run, because {NO_GO}"
@@ -55,7 +64,8 @@ needs_node = pytest.mark.skipif(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ledger(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningLedger]:
-    async with running_ledger(tmp_path_factory.mktemp("ledger") / "trade") as ledger:
+    directory = tmp_path_factory.mktemp("ledger") / "trade"
+    async with running_ledger(directory, chaincodes=CHAINCODES, collections={"private": COLLECTIONS}) as ledger:
         yield ledger
 
 

@@ -133,11 +133,14 @@ async def running_ledger(
     *,
     organisations: Sequence[Organisation] = TWO_ORGANISATIONS,
     chaincodes: Mapping[str, str] | None = None,
+    collections: Mapping[str, Sequence[Collection]] | None = None,
     channel: str = CHANNEL,
 ) -> AsyncIterator[RunningLedger]:
     """Provision a ledger in a folder (unless there is one) and serve it in a process of its own on a free port."""
     if not is_provisioned(directory):
-        provision(directory, organisations=organisations, chaincodes=chaincodes, channel=channel)
+        provision(
+            directory, organisations=organisations, chaincodes=chaincodes, collections=collections, channel=channel
+        )
     chaincode = next(iter(chaincodes)) if chaincodes else CHAINCODE
     ledger = RunningLedger(directory, free_port(), channel, chaincode)
     await ledger.start()

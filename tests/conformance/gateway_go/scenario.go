@@ -61,6 +61,8 @@ func scenarioCommand(set *flag.FlagSet, arguments []string) error {
 		{"block-events", s.blockEvents},
 		{"filtered-block-events", s.filteredBlockEvents},
 		{"block-and-private-data-events", s.blockAndPrivateDataEvents},
+		{"private-data", s.privateData},
+		{"key-endorsement", s.keyEndorsement},
 		{"block-events-resume", s.blockEventsResume},
 	} {
 		r.check(step.name, step.run())

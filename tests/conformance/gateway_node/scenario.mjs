@@ -208,6 +208,37 @@ const checks = {
         assert.equal(blockNumber(both.getBlock()), 1);
     },
 
+    async 'private-data'() {
+        const contract = network.getContract('private');
+        const transientData = { value: bytes.encode('for members') };
+        const commit = await contract.submitAsync('write', { arguments: ['node-key', 'Both'], transientData });
+        const { blockNumber: startBlock } = await commit.getStatus();
+        assert.equal(text.decode(await contract.evaluateTransaction('read', 'Both', 'node-key')), 'for members');
+        const expected = crypto.createHash('sha256').update('for members').digest();
+        assert.deepEqual(Buffer.from(await contract.evaluateTransaction('hash', 'Both', 'node-key')), expected);
+        await assert.rejects(
+            contract.evaluate('read', { arguments: ['Theirs', 'node-key'], endorsingOrganizations: ['Org2MSP'] }),
+            /does not have read access permission on privatedata/,
+        );
+        const [both] = await take(await network.getBlockAndPrivateDataEvents({ startBlock }), 1);
+        const [namespace] = both.getPrivateDataMapMap().get(0).getNsPvtRwsetList();
+        assert.equal(namespace.getNamespace(), 'private');
+        assert.equal(namespace.getCollectionPvtRwsetList()[0].getCollectionName(), 'Both');
+    },
+
+    async 'key-endorsement'() {
+        const contract = network.getContract('basic');
+        await contract.submitTransaction('put', 'node-owned', '1');
+        await contract.submitTransaction('set_endorsers', 'node-owned', 'Org2MSP');
+        await contract.submitTransaction('put', 'node-owned', '2');
+        const options = { arguments: ['node-owned', '3'], endorsingOrganizations: ['Org1MSP'] };
+        await assert.rejects(contract.submit('put', options), (error) => {
+            assert.equal(error.code, ENDORSEMENT_POLICY_FAILURE);
+            return true;
+        });
+        assert.equal(text.decode(await contract.evaluateTransaction('get', 'node-owned')), '2');
+    },
+
     async 'block-events-resume'() {
         const checkpoint = checkpointers.inMemory();
         for (const expected of [2, 3, 4]) {
