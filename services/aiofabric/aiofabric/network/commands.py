@@ -8,7 +8,9 @@ from aiofabric.network.description import ChaincodeServer
 from aiofabric.network.plan import Layout, Orderer, Peer
 from aiofabric.network.processes import Command
 
-LOG_LEVEL = "warn"
+LOG_LEVEL = "orderer.common.broadcast=error:warn"
+"""An orderer warns of the end of every client's stream, and a gateway makes one for each transaction."""
+
 LOG_FORMAT = "%{time:2006-01-02T15:04:05.000Z07:00} %{level} %{module}: %{message}"
 """Fabric's own has colours, which do no good in a file."""
 
