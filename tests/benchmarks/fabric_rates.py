@@ -16,14 +16,16 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 
 from aiofabric.errors import FabricError, UnknownOutcomeError
-from aiofabric.gateway import Contract, Deadlines
+from aiofabric.gateway import Contract, Deadlines, EventStream, Network
+from aiofabric.gateway.connection import Message
 from aiofabric.network import Binaries, ChaincodeDefinition, NOutOf, Organisation
 from support.fabric_network import (
     CHAINCODE,
@@ -49,17 +51,57 @@ Call = Callable[[], Awaitable[bool]]
 """Does one piece of work; tells whether its outcome was unknown for a while."""
 
 
+class BlockStatuses:
+    """Commit statuses as one stream of blocks tells them, instead of a call for each transaction."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, asyncio.Future[int]] = {}
+
+    @asynccontextmanager
+    async def following(self, network: Network) -> AsyncIterator[None]:
+        """Follow the channel inside the block."""
+        async with network.filtered_block_events() as blocks:
+            reader = asyncio.create_task(self._read(blocks))
+            yield
+            reader.cancel()
+
+    def expect(self, transaction_id: str) -> "asyncio.Future[int]":
+        """Return what will be the transaction's validation code; to be called before it is sent."""
+        return self._waiting.setdefault(transaction_id, asyncio.get_running_loop().create_future())
+
+    async def _read(self, blocks: EventStream[Message]) -> None:
+        async for block in blocks:
+            for transaction in block.filtered_transactions:
+                waiting = self._waiting.pop(transaction.txid, None)
+                if waiting is not None:
+                    waiting.set_result(transaction.tx_validation_code)
+
+
 class Work:
     """The client's calls, each with a key that nothing else writes."""
 
-    def __init__(self, contract: Contract, *, prefix: str) -> None:
+    def __init__(self, contract: Contract, *, prefix: str, statuses: BlockStatuses) -> None:
         self._contract = contract
         self._prefix = prefix
+        self._statuses = statuses
         self._numbers = count()
 
     async def write(self) -> bool:
         """Write one key of 200 bytes, and wait for its commit."""
         return await self._submit("put", f"{self._prefix}-{next(self._numbers)}", VALUE)
+
+    async def write_streamed(self) -> bool:
+        """Write one key, and learn of its commit from the stream of blocks."""
+        transaction = await self._contract.proposal("put", f"{self._prefix}-{next(self._numbers)}", VALUE).endorse()
+        code = self._statuses.expect(transaction.transaction_id)
+        unknown = False
+        try:
+            await transaction.submit()
+        except UnknownOutcomeError:
+            unknown = True
+        if await code:
+            raise RuntimeError(f"a write without a rival has the code {code.result()}")
+        return unknown
 
     async def write_many(self) -> bool:
         """Write 1,000 keys in one transaction."""
@@ -122,6 +164,7 @@ async def one_round(network: FabricNetwork, work: Work, options: argparse.Namesp
     await work.write()
     kinds: list[tuple[str, Call, int, int | None]] = [
         *((f"writes, {in_flight} in flight", work.write, in_flight, None) for in_flight in (1, 20, 100, 300)),
+        ("writes, 100 in flight, statuses from the stream of blocks", work.write_streamed, 100, None),
         (f"writes of {KEYS_IN_BATCH:,} keys, {BATCHES} in flight", work.write_many, BATCHES, None),
         (f"evaluates, {EVALUATES} in flight", work.read, EVALUATES, None),
         (f"{BURST:,} writes at one moment", work.write, BURST, BURST),
@@ -154,13 +197,16 @@ async def measure(shape: Shape, *, binaries: Binaries, options: argparse.Namespa
         )
         async with running as network, network.gateway(deadlines=DEADLINES) as gateway:
             await deploy(network, by_channel_policy=options.channel_policy)
-            contract = gateway.network(network.channel).contract(CHAINCODE)
-            warm_up = Work(contract, prefix="warm-up")
-            await measured(network, "warm-up", warm_up.write, in_flight=100, duration_s=options.seconds / 2)
-            for number in range(options.rounds):
-                results.append(await one_round(network, Work(contract, prefix=f"round-{number}"), options))
-                for result in results[-1]:
-                    say(f"{shape}, round {number + 1} of {options.rounds}: {result}")
+            channel, statuses = gateway.network(network.channel), BlockStatuses()
+            contract = channel.contract(CHAINCODE)
+            async with statuses.following(channel):
+                warm_up = Work(contract, prefix="warm-up", statuses=statuses)
+                await measured(network, "warm-up", warm_up.write, in_flight=100, duration_s=options.seconds / 2)
+                for number in range(options.rounds):
+                    work = Work(contract, prefix=f"round-{number}", statuses=statuses)
+                    results.append(await one_round(network, work, options))
+                    for result in results[-1]:
+                        say(f"{shape}, round {number + 1} of {options.rounds}: {result}")
     finally:
         shutil.rmtree(folder)
     return results
