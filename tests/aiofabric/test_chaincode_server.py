@@ -11,6 +11,8 @@ from pathlib import Path
 
 import grpc
 import pytest
+from fabric_protos.peer import chaincode_shim_pb2_grpc
+from fabric_protos.peer.chaincode_shim_pb2 import ChaincodeMessage
 
 from aiofabric.chaincode.server import ServerTls, serve
 from support import chaincode_contract
@@ -110,6 +112,23 @@ async def test_a_taken_address_is_an_error_that_names_it() -> None:
         with pytest.raises(OSError, match=address):
             async with serve(invoke, package_id="basic:1", address=address):
                 pass
+
+
+async def test_a_peer_that_does_not_get_ready_is_left() -> None:
+    async with (
+        serve(invoke, package_id="basic:1", address=here(), handshake_s=0.1) as server,
+        grpc.aio.insecure_channel(server.address) as channel,
+    ):
+        call = chaincode_shim_pb2_grpc.ChaincodeStub(channel).Connect()
+        assert (await call.read()).type == ChaincodeMessage.REGISTER
+        assert await asyncio.wait_for(call.read(), WAIT_S) == grpc.aio.EOF
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", ":9999", "127.0.0.1:http"])
+async def test_an_address_has_host_and_port(address: str) -> None:
+    with pytest.raises(ValueError, match="write HOST:PORT"):
+        async with serve(invoke, package_id="basic:1", address=address):
+            pass
 
 
 async def test_workers_are_at_least_one() -> None:

@@ -7,7 +7,6 @@ from fabric_protos.peer import chaincode_event_pb2, proposal_response_pb2
 from fabric_protos.peer.chaincode_shim_pb2 import ChaincodeMessage
 
 from aiofabric.chaincode.context import ERROR, ERROR_THRESHOLD, Response
-from aiofabric.chaincode.errors import ChaincodeError
 from aiofabric.chaincode.exchange import MAX_PAYLOAD_BYTES
 from aiofabric.chaincode.interface import Chaincode, ChaincodeStub
 from aiofabric.chaincode.stub import PeerStub
@@ -24,7 +23,7 @@ def execute(chaincode: Chaincode, stub: PeerStub) -> ChaincodeMessage:
     response = run(chaincode, stub)
     try:
         stub.finish()
-    except (ChaincodeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - the transaction must have its answer
         if response.status < ERROR_THRESHOLD:
             response = Response(status=ERROR, message=str(error))
     return _completed(response, stub)

@@ -26,6 +26,8 @@ from aiofabric.chaincode.session import ProtocolError, Session
 from aiofabric.chaincode.workers import Workers
 
 WORKERS = 32
+HANDSHAKE_S = 30.0
+"""How long a peer may take to say that it is ready; it does so in milliseconds, or it does not know the package."""
 DRAIN_S = 30.0
 """How long the transactions that run may take when the server stops: a peer gives up after the same time."""
 
@@ -83,6 +85,7 @@ async def serve(
     address: str,
     tls: ServerTls | None = None,
     workers: int = WORKERS,
+    handshake_s: float = HANDSHAKE_S,
     drain_s: float = DRAIN_S,
 ) -> AsyncIterator[ChaincodeServer]:
     """Serve a contract to peers until the block ends; then finish the transactions that run, and close.
@@ -93,12 +96,13 @@ async def serve(
         address: ``host:port``; port 0 lets the system choose.
         tls: None serves without TLS.
         workers: how many transactions run at once; more of them wait.
+        handshake_s: seconds after which a stream is ended that is not ready.
         drain_s: seconds that running transactions may take at the end.
 
-    Raises OSError if the address is taken.
+    Raises OSError if the address is taken, and ValueError if it is none.
     """
     threads = Workers(workers)
-    service = _Service(chaincode, package_id=package_id, workers=threads)
+    service = _Service(chaincode, package_id=package_id, workers=threads, handshake_s=handshake_s)
     server = grpc.aio.server(options=_OPTIONS)
     chaincode_shim_pb2_grpc.add_ChaincodeServicer_to_server(service, server)
     bound = _bind(server, address, tls)
@@ -113,7 +117,9 @@ async def serve(
 
 
 def _bind(server: grpc.aio.Server, address: str, tls: ServerTls | None) -> str:
-    host = address.rpartition(":")[0]
+    host, _, number = address.rpartition(":")
+    if not host or not number.isdecimal():
+        raise ValueError(f"{address!r} is no address: write HOST:PORT")
     try:
         port = server.add_insecure_port(address) if tls is None else server.add_secure_port(address, tls.credentials())
     except RuntimeError as error:
@@ -124,8 +130,9 @@ def _bind(server: grpc.aio.Server, address: str, tls: ServerTls | None) -> str:
 class _Service:
     """``protos.Chaincode``: a session for each peer that connects."""
 
-    def __init__(self, chaincode: Chaincode, *, package_id: str, workers: Workers) -> None:
+    def __init__(self, chaincode: Chaincode, *, package_id: str, workers: Workers, handshake_s: float) -> None:
         self._chaincode = chaincode
+        self._handshake_s = handshake_s
         self._package_id = package_id
         self._workers = workers
         self._streams: set[_Stream] = set()
@@ -137,7 +144,7 @@ class _Service:
         stream.session = session
         self._streams.add(stream)
         try:
-            await stream.run()
+            await stream.run(handshake_s=self._handshake_s)
         finally:
             self._streams.discard(stream)
             session.end("the stream to the peer has ended")
@@ -182,8 +189,9 @@ class _Stream:
         self.session.stop()
         self._available.set()
 
-    async def run(self) -> None:
+    async def run(self, *, handshake_s: float) -> None:
         """Read and write until the peer ends the stream, or `stop` does."""
+        handshake = self._loop.call_later(handshake_s, self._check_handshake)
         reader, writer = asyncio.create_task(self._read()), asyncio.create_task(self._write())
         try:
             await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
@@ -191,9 +199,16 @@ class _Stream:
                 self.stop()
                 await writer
         finally:
+            handshake.cancel()
             reader.cancel()
             writer.cancel()
+            await asyncio.wait((reader, writer))
             self.ended.set()
+
+    def _check_handshake(self) -> None:
+        if not self.session.is_ready:
+            logger.warning("a peer is not ready in time: is the package with this id installed there?")
+            self.stop()
 
     async def _read(self) -> bool:
         """Read to the peer's end of the stream; True if it was ended here, because of what the peer sent."""
