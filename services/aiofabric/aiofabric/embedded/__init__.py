@@ -12,6 +12,7 @@ its keys: its endorsements prove nothing between organisations, and it says so (
 """
 
 from aiofabric.embedded.channel import LedgerStatus, status
+from aiofabric.embedded.description import Description, describe
 from aiofabric.embedded.errors import (
     DevelopmentLedgerWarning,
     EmbeddedLedgerError,
@@ -22,7 +23,7 @@ from aiofabric.embedded.errors import (
 )
 from aiofabric.embedded.ledger import EmbeddedLedger
 from aiofabric.embedded.private_collections import Collection
-from aiofabric.embedded.provision import Description, Organisation, describe, initialise, issue_client, load_user
+from aiofabric.embedded.provision import Organisation, initialise, issue_client, load_user
 from aiofabric.embedded.server import Endpoint, serve
 
 __all__ = [

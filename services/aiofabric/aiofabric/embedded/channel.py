@@ -7,6 +7,7 @@ from fabric_protos.common import common_pb2
 
 from aiofabric.embedded import blocks
 from aiofabric.embedded.committer import Chain
+from aiofabric.embedded.description import Description, describe
 from aiofabric.embedded.endorsement_rules import EndorsementRules
 from aiofabric.embedded.errors import EmbeddedLedgerError, LedgerDamagedError
 from aiofabric.embedded.genesis import channel_group_of
@@ -14,7 +15,7 @@ from aiofabric.embedded.membership import Membership
 from aiofabric.embedded.policy import Policies
 from aiofabric.embedded.private_collections import Collections
 from aiofabric.embedded.private_store import PrivateStore
-from aiofabric.embedded.provision import GENESIS_FILE, Description, describe, load_identity
+from aiofabric.embedded.provision import GENESIS_FILE, load_identity
 from aiofabric.embedded.state import WorldState
 from aiofabric.embedded.storage import BLOCK_FILE, BlockFile
 from aiofabric.embedded.transaction import Inspector

@@ -19,6 +19,7 @@ from aiofabric.chaincode import Response
 from aiofabric.embedded import proposal as proposals
 from aiofabric.embedded.channel import Channel
 from aiofabric.embedded.contracts import Contracts
+from aiofabric.embedded.description import describe
 from aiofabric.embedded.endorser import COLLECT_FAILED, ENDORSE_FAILED, EVALUATE_FAILED, Endorser
 from aiofabric.embedded.errors import (
     Code,
@@ -35,7 +36,7 @@ from aiofabric.embedded.peer import Simulator, load_peers
 from aiofabric.embedded.planning import Planner
 from aiofabric.embedded.policy import READERS, WRITERS
 from aiofabric.embedded.proposal import Proposal, ProposalRefusedError
-from aiofabric.embedded.provision import describe, load_identity
+from aiofabric.embedded.provision import load_identity
 from aiofabric.embedded.seek import Seek, SeekReader, position
 from aiofabric.embedded.storage import DirectoryLock
 from aiofabric.embedded.transaction import Candidate

@@ -3,10 +3,15 @@
 On a Fabric network this is part of the chaincode's definition, on the channel; here ``ledger.json`` says it.
 """
 
+import re
+from collections.abc import Collection as Group
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from aiofabric.embedded.errors import ProvisionError
 from aiofabric.embedded.state import Space
+
+_NAME = re.compile(r"[A-Za-z0-9-][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +50,20 @@ class Collections:
     def of_member(self, msp_id: str) -> list[Space]:
         """Return the collections whose values an organisation's peers hold."""
         return [space for space, collection in self._collections.items() if msp_id in collection.members]
+
+
+def check_collections(
+    collections: Mapping[str, Sequence[Collection]], *, chaincodes: Group[str], organisations: Group[str]
+) -> None:
+    """Raise ProvisionError if a ledger of these chaincodes and organisations cannot have these collections."""
+    for chaincode, entries in collections.items():
+        if chaincode not in chaincodes:
+            raise ProvisionError(f"collections of {chaincode}, which is no chaincode of the ledger")
+        names = [entry.name for entry in entries]
+        wrong = [name for name in names if not _NAME.fullmatch(name) or names.count(name) > 1]
+        if wrong:
+            raise ProvisionError(f"not a name of a collection, or given twice: {', '.join(map(repr, wrong))}")
+        for entry in entries:
+            strangers = {*entry.members, *entry.endorsers}.difference(organisations)
+            if strangers or not entry.members:
+                raise ProvisionError(f"collection {entry.name}: give members that are organisations of the ledger")

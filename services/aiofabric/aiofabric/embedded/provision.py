@@ -12,35 +12,30 @@
     tls/{ca,ca-key,server,server-key}.pem        the server's certificate and the authority clients trust
 """
 
-import dataclasses
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from aiofabric.embedded import blocks
+from aiofabric.embedded.description import DESCRIPTION_FILE, Description, describe
 from aiofabric.embedded.errors import ProvisionError
 from aiofabric.embedded.frames import sync_directory
 from aiofabric.embedded.genesis import Anchors, genesis_block
-from aiofabric.embedded.private_collections import Collection
+from aiofabric.embedded.private_collections import Collection, check_collections
 from aiofabric.embedded.storage import BLOCK_FILE, BlockFile
 from aiofabric.identity import CertificateAuthority, Identity, IssuedIdentity, Role, Signer, private_key_signer
 
-DESCRIPTION_FILE = "ledger.json"
 GENESIS_FILE = "genesis.block"
 ORDERER_MSP = "OrdererMSP"
-VERSION = 1
 
 _MSP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
 _USER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CHANNEL = re.compile(r"[a-z][a-z0-9.-]{0,248}")
-_COLLECTION = re.compile(r"[A-Za-z0-9-]+([A-Za-z0-9_-]+)*")  # as Fabric's lifecycle has it
 _PRIVATE, _PUBLIC = 0o600, 0o644
 
 
@@ -50,18 +45,6 @@ class Organisation:
 
     msp_id: str
     users: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What ``ledger.json`` says."""
-
-    channel: str
-    organisations: tuple[str, ...]
-    orderer: str
-    chaincodes: Mapping[str, str]
-    genesis_hash: str
-    collections: Mapping[str, tuple[Collection, ...]] = field(default_factory=dict)
 
 
 def initialise(
@@ -85,7 +68,7 @@ def initialise(
     """
     private = {name: tuple(entries) for name, entries in (collections or {}).items()}
     _check(directory, channel, organisations, chaincodes)
-    _check_collections(private, chaincodes, {organisation.msp_id for organisation in organisations})
+    check_collections(private, chaincodes=chaincodes, organisations=[entry.msp_id for entry in organisations])
     directory.mkdir(parents=True, exist_ok=True)
     tls = CertificateAuthority.create("embedded-ledger", purpose="tlsca")
     _write_pair(directory / "tls", IssuedIdentity(tls.certificate_pem, tls.key_pem), names=("ca.pem", "ca-key.pem"))
@@ -104,31 +87,9 @@ def initialise(
         genesis_hash=blocks.block_hash(genesis.header).hex(),
         collections=private,
     )
-    _write_description(directory, description)
+    _write(directory / DESCRIPTION_FILE, description.document(), mode=_PUBLIC)
+    sync_directory(directory)
     return description
-
-
-def describe(directory: Path) -> Description:
-    """Read ``ledger.json``; raise ProvisionError if the directory holds no ledger."""
-    try:
-        document: dict[str, Any] = json.loads((directory / DESCRIPTION_FILE).read_bytes())
-        if document["version"] != VERSION:
-            raise ProvisionError(f"{directory} holds a ledger of version {document['version']}; this is {VERSION}")
-        return Description(
-            channel=document["channel"],
-            organisations=tuple(document["organisations"]),
-            orderer=document["orderer"],
-            chaincodes=dict(document["chaincodes"]),
-            genesis_hash=document["genesis"],
-            collections={
-                name: tuple(_collection(entry) for entry in entries)
-                for name, entries in document.get("collections", {}).items()
-            },
-        )
-    except FileNotFoundError as error:
-        raise ProvisionError(f"{directory} holds no ledger: make one with init") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ProvisionError(f"{directory / DESCRIPTION_FILE} cannot be read: {error}") from error
 
 
 def issue_client(
@@ -184,26 +145,6 @@ def _check(directory: Path, channel: str, organisations: Sequence[Organisation],
         raise ProvisionError("give at least one chaincode as NAME=module:attribute")
 
 
-def _check_collections(
-    collections: Mapping[str, Sequence[Collection]], chaincodes: Mapping[str, str], organisations: set[str]
-) -> None:
-    for chaincode, entries in collections.items():
-        if chaincode not in chaincodes:
-            raise ProvisionError(f"collections of {chaincode}, which is no chaincode of the ledger")
-        names = [entry.name for entry in entries]
-        wrong = [name for name in names if not _COLLECTION.fullmatch(name) or names.count(name) > 1]
-        if wrong:
-            raise ProvisionError(f"not a name of a collection, or given twice: {', '.join(map(repr, wrong))}")
-        for entry in entries:
-            strangers = {*entry.members, *entry.endorsers} - organisations
-            if strangers or not entry.members:
-                raise ProvisionError(f"collection {entry.name}: give members that are organisations of the ledger")
-
-
-def _collection(document: Mapping[str, Any]) -> Collection:
-    return Collection(**{**document, "members": tuple(document["members"]), "endorsers": tuple(document["endorsers"])})
-
-
 def _make_organisation(directory: Path, organisation: Organisation, *, tls: CertificateAuthority) -> Anchors:
     msp_id = organisation.msp_id
     home = directory / "organisations" / msp_id
@@ -234,22 +175,6 @@ def _write_pair(folder: Path, issued: IssuedIdentity, *, names: tuple[str, str] 
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / names[0], issued.certificate_pem, mode=_PUBLIC)
     _write(folder / names[1], issued.key_pem, mode=_PRIVATE)
-
-
-def _write_description(directory: Path, description: Description) -> None:
-    document = {
-        "version": VERSION,
-        "channel": description.channel,
-        "genesis": description.genesis_hash,
-        "organisations": list(description.organisations),
-        "orderer": description.orderer,
-        "chaincodes": dict(description.chaincodes),
-        "collections": {
-            name: [dataclasses.asdict(entry) for entry in entries] for name, entries in description.collections.items()
-        },
-    }
-    _write(directory / DESCRIPTION_FILE, json.dumps(document, indent=2).encode() + b"\n", mode=_PUBLIC)
-    sync_directory(directory)
 
 
 def _write(path: Path, content: bytes, *, mode: int) -> None:

@@ -3,27 +3,20 @@
 Source: Fabric's ``core/chaincode/handler.go`` (calls) and ``core/ledger/kvledger/txmgmt/txmgr/tx_simulator.go``.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from aiofabric.chaincode.proposal import Invocation as ChaincodeInvocation
 from aiofabric.embedded.private_collections import Collections
 from aiofabric.embedded.private_state import PrivateState
 from aiofabric.embedded.read_write_set import ReadWriteSet
 from aiofabric.embedded.state import WorldState
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+@dataclass(frozen=True, slots=True, repr=False)
+class Invocation(ChaincodeInvocation):
     """What a proposal asks of a chaincode."""
 
     chaincode: str
-    args: tuple[bytes, ...]
-    tx_id: str
-    channel_id: str
-    timestamp_ms: int
-    creator: bytes
-    transient: Mapping[str, bytes]
-    signed_proposal: bytes
 
 
 @dataclass(slots=True)
