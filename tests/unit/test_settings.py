@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from wayproof.settings import SettingsError, load
+from wayproof.tls import TlsFiles
 
 COMPLETE = """
 organisation = "AcmeMSP"
@@ -73,3 +74,18 @@ def test_a_secret_is_not_shown(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"absent\.toml"):
         load(tmp_path / "absent.toml")
+
+
+BROKER = '\n[broker]\nkind = "mosquitto"\nhost = "127.0.0.1"\nport = 8883\n'
+
+
+def test_the_files_of_tls_are_the_file_s_own(tmp_path: Path) -> None:
+    files = 'tls_ca = "broker-ca.pem"\ncertificate = "ingest.pem"\nkey = "ingest.key"\n'
+    tls = load(written(tmp_path, COMPLETE + BROKER + files)).require_broker().tls
+    assert tls == TlsFiles(tmp_path / "broker-ca.pem", tmp_path / "ingest.pem", tmp_path / "ingest.key")
+    assert load(written(tmp_path, COMPLETE + BROKER)).require_broker().tls is None
+
+
+def test_half_of_tls_is_no_tls(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="tls_ca, certificate and key together"):
+        load(written(tmp_path, COMPLETE + BROKER + 'tls_ca = "broker-ca.pem"\n'))

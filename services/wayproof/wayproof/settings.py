@@ -6,12 +6,13 @@ A file names everything of one organisation's deployment; `WAYPROOF_SECTION__NAM
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from wayproof.errors import WayproofError
+from wayproof.tls import TlsFiles
 
 Part = TypeVar("Part")
 
@@ -48,6 +49,26 @@ class BrokerSettings(Section):
     """`amqtt` is the embedded stand-in; its sessions do not outlive it. What needs MQTT 5 is asked of the kind."""
     host: str
     port: Port
+    tls_ca: Path | None = None
+    """PEM file with the authority of the broker's certificate. With it, we speak TLS 1.3 and show ours."""
+    certificate: Path | None = None
+    """PEM file with our own certificate: the broker takes our name from it."""
+    key: Path | None = None
+    """PEM file with its key, readable by its owner only."""
+
+    @model_validator(mode="after")
+    def _all_or_nothing(self) -> Self:
+        given = [it is not None for it in (self.tls_ca, self.certificate, self.key)]
+        if any(given) and not all(given):
+            raise ValueError("give tls_ca, certificate and key together")
+        return self
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """The files of TLS; None where it is not spoken."""
+        if self.tls_ca is None or self.certificate is None or self.key is None:
+            return None
+        return TlsFiles(self.tls_ca, self.certificate, self.key)
 
 
 class LedgerSettings(Section):
@@ -193,6 +214,9 @@ _PATHS = {
     ("ledger", "trust_root"),
     ("log", "checkpoint_key"),
     ("log", "receipt_key"),
+    ("broker", "tls_ca"),
+    ("broker", "certificate"),
+    ("broker", "key"),
 }
 
 

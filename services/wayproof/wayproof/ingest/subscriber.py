@@ -21,6 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from wayproof.errors import WayproofError
 from wayproof.ingest.arrivals import Arrival, Arrivals, bounded
 from wayproof.settings import BrokerSettings
+from wayproof.tls import client_context
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,8 @@ class Subscriber:
             reconnect_on_failure=False,  # we do that
             manual_ack=True,
         )
+        if broker.tls is not None:
+            self._client.tls_set_context(client_context(broker.tls))
         self._client.max_queued_messages_set(MOST_UNSENT)
         self._client.max_inflight_messages_set(MOST_IN_FLIGHT)
         self._client.on_connect = self._connected

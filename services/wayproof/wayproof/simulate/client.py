@@ -26,6 +26,7 @@ from wayproof.simulate.device import Device
 from wayproof.simulate.errors import DeviceError
 from wayproof.simulate.receipt import ReceiptRejection
 from wayproof.simulate.resend import Outstanding
+from wayproof.tls import TlsError, client_context
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +99,8 @@ class DeviceClient:
                 self._serve()
             except (OSError, ValueError) as error:  # paho's word for a host that cannot be one is ValueError
                 self._say_unreachable(str(error))
+            except TlsError as error:
+                self._say_unreachable(error.diagnostics())
             except DeviceError:
                 logger.exception("the spool failed", extra=self._who())
             failures = 0 if self._is_subscribed else failures + 1
@@ -141,6 +144,9 @@ class DeviceClient:
             clean_session=True,
             protocol=mqtt.MQTTv311,
         )
+        tls = identity.tls(self._device.directory)
+        if tls is not None:
+            connection.tls_set_context(client_context(tls))
         connection.max_inflight_messages_set(self._window)
         connection.max_queued_messages_set(self._window)
         connection.on_connect = self._on_connect

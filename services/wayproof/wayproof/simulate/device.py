@@ -34,6 +34,7 @@ class Device:
     identity: Identity
     key: DeviceKey
     spool: Spool
+    directory: Path
 
     @classmethod
     def provision(
@@ -82,7 +83,7 @@ class Device:
         """Open a device for this process: a boot of its own begins. Raises DeviceError."""
         identity, key = identities.read(directory)
         identity.receipt_keys_by_id()
-        return cls(identity, key, Spool(directory / SPOOL))
+        return cls(identity, key, Spool(directory / SPOOL), directory)
 
     def __enter__(self) -> Self:
         return self

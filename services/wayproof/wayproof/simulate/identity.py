@@ -19,9 +19,12 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
 from wayproof.simulate.errors import DeviceError
+from wayproof.tls import TlsFiles
 from wayproof_verifier.telemetry import PublicKey, es256_signer, key_id, messages_topic, receipts_topic
 
 DESCRIPTION, KEY = "device.toml", "device.key"
+CERTIFICATE, BROKER_CA = "certificate.pem", "broker-ca.pem"
+"""Of a device with `broker_tls`: its certificate, which is renewed in place, and the broker's authority."""
 Algorithm = Literal["ES256", "EdDSA"]
 
 
@@ -37,6 +40,8 @@ class Identity(BaseModel):
     model: str
     broker_host: Annotated[str, Field(min_length=1)]
     broker_port: Annotated[int, Field(ge=1, le=65535)]
+    broker_tls: bool = False
+    """Whether the broker is spoken to over TLS 1.3, with the device's certificate."""
     log_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     """Its home log."""
     receipt_keys: Annotated[tuple[Base64Bytes, ...], Field(min_length=1)]
@@ -51,6 +56,12 @@ class Identity(BaseModel):
     def receipts_topic(self) -> str:
         """Where the device is answered."""
         return receipts_topic(self.organisation, device_id=self.device_id)
+
+    def tls(self, directory: Path) -> TlsFiles | None:
+        """Return the files of TLS in the device's folder; None where it is not spoken."""
+        if not self.broker_tls:
+            return None
+        return TlsFiles(directory / BROKER_CA, directory / CERTIFICATE, directory / KEY)
 
     def receipt_keys_by_id(self) -> Mapping[bytes, PublicKey]:
         """Return the log's receipt keys by key id. Raises DeviceError for what is no public key."""
