@@ -19,7 +19,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiofabric.gateway import Contract, Gateway
+from aiofabric.gateway import Contract, Deadlines, Gateway
 from aiofabric.network import ChaincodeDefinition, Network, Organisation, find_binaries
 from support.embedded_network import free_port
 from support.node_program import install, missing
@@ -32,6 +32,8 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 START_S = 20.0
 VALUE = "v" * 200
 KEYS = 1000
+PATIENT = Deadlines(evaluate_s=60.0, endorse_s=60.0, submit_s=60.0, commit_status_s=120.0)
+"""A loaded machine is measured, not given up."""
 
 Call = Callable[[Contract, int], Awaitable[object]]
 
@@ -179,7 +181,13 @@ async def benchmark(options: argparse.Namespace) -> None:
         identity, signer = network.user(MSP_ID)
         endpoint = network.endpoint(MSP_ID)
         gateway = await stack.enter_async_context(
-            Gateway.connect(endpoint.address, tls_ca=endpoint.tls_ca_pem, identity=identity, signer=signer)
+            Gateway.connect(
+                endpoint.address,
+                tls_ca=endpoint.tls_ca_pem,
+                identity=identity,
+                signer=signer,
+                deadlines=PATIENT,
+            )
         )
         chaincodes = [
             await stack.enter_async_context(running(language, command, network, gateway))
