@@ -116,7 +116,8 @@ async def test_a_transaction_id_that_is_on_the_ledger_is_not_endorsed_again(tmp_
         await client.commit(ledger, client.signed(envelope))
         *codes, message = await refused(ledger, client, *client.proposal("get", "k", nonce=b"n" * 24))
         assert tuple(codes) == DENIED
-        assert message == f"duplicate transaction found [{tx_id}]"
+        creator = client.identity.serialized().hex()
+        assert message == f"duplicate transaction found [{tx_id}]. Creator [{creator}]"
 
 
 async def test_malformed_requests_are_invalid(tmp_path: Path) -> None:

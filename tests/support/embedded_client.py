@@ -184,7 +184,7 @@ async def commit_together(
     client: Client, ledger: EmbeddedLedger, *envelopes: common_pb2.Envelope
 ) -> list[tuple[int, int]]:
     """Commit transactions in one block, in this order."""
-    candidates = [ledger._inspect(client.submit_request(envelope)) for envelope in envelopes]
+    candidates = [ledger._admission.transaction(client.submit_request(envelope)) for envelope in envelopes]
     for candidate in candidates:  # the orderer's task does not run in between
         ledger._orderer.accept(candidate)
     requests = [client.status_request(transaction_id(envelope)) for envelope in envelopes]
