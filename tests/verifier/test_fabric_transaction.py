@@ -22,6 +22,7 @@ from wayproof_verifier.fabric.transaction import (
     check_transaction_id,
     read_endorsed,
     read_transaction,
+    void_endorsements,
 )
 
 MADE = Channel()
@@ -161,22 +162,45 @@ def test_endorsements_by_too_few() -> None:
         check_endorsements(endorsed_by(one, two), config=CONFIG, policy=POLICY, organisations=["Org1MSP", "Org3MSP"])
 
 
-def test_endorsement_twice_is_refused() -> None:
+def test_an_endorser_counts_once() -> None:
     one, two, _ = MADE.peers
-    with pytest.raises(SignatureError, match="signed twice"):
-        check_endorsements(endorsed_by(one, two, one), config=CONFIG, policy=POLICY)
+    assert len(check_endorsements(endorsed_by(one, two, one), config=CONFIG, policy=POLICY)) == 2
+    with pytest.raises(PolicyError, match="signed twice"):
+        check_endorsements(endorsed_by(one, one), config=CONFIG, policy=POLICY)
 
 
-def test_every_endorsement_must_be_good() -> None:
+def void(*endorsers: Member, **spoil: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """Return why endorsements of a submitted transaction are void; enough others must be good."""
+    transaction = endorsed_by(*endorsers, **spoil)
+    check_endorsements(transaction, config=CONFIG, policy=POLICY)
+    return void_endorsements(transaction, membership=CONFIG.membership)
+
+
+def test_a_void_endorsement_counts_for_nothing() -> None:
     one, two, three = MADE.peers
     stranger = Authority("Org3MSP").member("peer")
-    with pytest.raises(IdentityError):
-        check_endorsements(endorsed_by(one, two, stranger), config=CONFIG, policy=POLICY)
     wrong_key = Member(three.msp_id, three.certificate, one.key)
-    with pytest.raises(SignatureError):
-        check_endorsements(endorsed_by(one, two, wrong_key), config=CONFIG, policy=POLICY)
-    with pytest.raises(SignatureError):
+    assert void(one, two, three) == ()
+    assert void(one, two, stranger) == ("a certificate does not lead to a root of its organisation",)
+    assert void(one, two, wrong_key) == ("the signature does not fit its message and key",)
+    for endorser in (stranger, wrong_key):
+        with pytest.raises(PolicyError, match="is not satisfied by Org1MSP; void endorsements: "):
+            check_endorsements(endorsed_by(one, endorser), config=CONFIG, policy=POLICY)
+    with pytest.raises(PolicyError, match="is not satisfied by nobody; void endorsements: the signature does not fit"):
         check_endorsements(made(endorsement=put("signature", one.sign(b""))), config=CONFIG, policy=POLICY)
+
+
+def test_of_endorsed_state_every_endorsement_must_be_good() -> None:
+    one, two, three = MADE.peers
+    check_endorsements(read_endorsed(endorsed_by(one, two).payload), config=CONFIG, policy=POLICY)
+    wrong_key = Member(three.msp_id, three.certificate, one.key)
+    with pytest.raises(SignatureError, match="does not fit"):
+        check_endorsements(read_endorsed(endorsed_by(one, two, wrong_key).payload), config=CONFIG, policy=POLICY)
+    with pytest.raises(SignatureError, match="signed twice"):
+        check_endorsements(read_endorsed(endorsed_by(one, two, one).payload), config=CONFIG, policy=POLICY)
+    stranger = Authority("Org3MSP").member("peer")
+    with pytest.raises(IdentityError):
+        check_endorsements(read_endorsed(endorsed_by(one, two, stranger).payload), config=CONFIG, policy=POLICY)
 
 
 def test_endorsers_of_another_proposal() -> None:

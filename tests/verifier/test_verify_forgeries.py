@@ -383,3 +383,13 @@ def test_what_a_library_only_warns_of_is_no_matter_of_its_own(journey: Journey) 
     assert len(pems[0]) == len(pems[1])
     report = report_of(journey, changed(lines, "transaction", envelope=text(encoded.replace(pems[0], pems[1]))))
     assert set(report.failed) == {"transactions.id", "transactions.creator", "transactions.endorsements"}
+
+
+def test_a_void_endorsement_beside_enough_good_ones_is_a_finding(journey: Journey) -> None:
+    """Fabric passes over it, and whoever submits can add one: it must not spoil the evidence."""
+    report = report_of(
+        journey, made_again(journey, endorsers=[*journey.network.endorsers, Organisation("ShopMSP").peer])
+    )
+    assert report.exit_status is Exit.VERIFIED
+    [finding] = [finding for finding in report.findings if finding.kind == "void_endorsement"]
+    assert "does not lead to a root of its organisation" in finding.text

@@ -8,8 +8,14 @@ from wayproof_verifier.checks.validity import Signed
 from wayproof_verifier.errors import VerificationError
 from wayproof_verifier.fabric.chain import ConfigChain
 from wayproof_verifier.fabric.identity import Identity
-from wayproof_verifier.fabric.transaction import Transaction, check_creator, check_endorsements, check_transaction_id
-from wayproof_verifier.report import LedgerVersion, Problem
+from wayproof_verifier.fabric.transaction import (
+    Transaction,
+    check_creator,
+    check_endorsements,
+    check_transaction_id,
+    void_endorsements,
+)
+from wayproof_verifier.report import Finding, LedgerVersion, Problem
 from wayproof_verifier.trust import TrustRoot
 
 Creators = dict[str, Identity]
@@ -69,7 +75,7 @@ def check_transaction_endorsements(
     versions: Mapping[str, LedgerVersion],
     trust: TrustRoot,
     signed: list[Signed],
-) -> Iterator[Problem]:
+) -> Iterator[Problem | Finding]:
     """Every transaction: of this channel and contract, endorsed under the configuration in force before its block.
 
     Enter each endorser into `signed`.
@@ -89,6 +95,10 @@ def check_transaction_endorsements(
             signed += [Signed(each, item.transaction.timestamp_ns, item.tx_id) for each in endorsers]
         except VerificationError as error:
             yield Problem(str(error), item.where)
+            continue
+        if len(endorsers) < len(item.transaction.endorsements):
+            for reason in void_endorsements(item.transaction, membership=chain.in_force(block).membership):
+                yield Finding("void_endorsement", f"an endorsement counts for nothing: {reason}", item.where)
 
 
 def check_writes(records: Iterable[Record], *, carried: Sequence[Carried], who: Creators) -> Iterator[Problem]:

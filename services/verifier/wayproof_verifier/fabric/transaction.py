@@ -5,9 +5,11 @@ hashes, keys or a configuration is checked by the functions below, each by itsel
 
 1. `check_transaction_id`: the id is the SHA-256 of nonce ‖ creator.
 2. `check_creator`: the creator belongs to its organisation, and signed the payload if it was submitted.
-3. `check_endorsements`: the endorsers signed the answer to exactly this proposal, and satisfy the policy.
+3. `check_endorsements`: the endorsers signed the answer to exactly this proposal, and satisfy the policy;
+   `void_endorsements` names those that count for nothing.
 
-Source: Fabric's `core/common/validation/msgvalidation.go` and `protoutil/proputils.go`.
+Source: Fabric's `core/common/validation/msgvalidation.go`, `protoutil/proputils.go` and, for what counts,
+`common/policies/policy.go`.
 """
 
 import hashlib
@@ -15,7 +17,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from wayproof_verifier.errors import SignatureError, TransactionError
+from wayproof_verifier.errors import PolicyError, SignatureError, TransactionError, VerificationError
 from wayproof_verifier.fabric import messages
 from wayproof_verifier.fabric.config import ChannelConfig
 from wayproof_verifier.fabric.identity import Identity, Membership
@@ -26,6 +28,7 @@ from wayproof_verifier.fabric.rwset import NamespaceSet, read_namespaces
 HEADER_TYPE_ENDORSER_TRANSACTION: Final = 3  # common.HeaderType
 T = TypeVar("T")
 
+_MAX_REASONS: Final = 3  # of one kind each: more say nothing new
 _SECOND_NS: Final = 1_000_000_000
 _FIRST_SUCCESS, _FIRST_FAILURE = 200, 400  # an endorser signs no answer from 400 on
 
@@ -94,19 +97,51 @@ def check_creator(transaction: Transaction, *, membership: Membership) -> Identi
 def check_endorsements(
     transaction: Transaction, *, config: ChannelConfig, policy: str, organisations: Collection[str] | None = None
 ) -> tuple[Identity, ...]:
-    """Check proposal hash, every endorsement and the policy; return the endorsers.
+    """Check proposal hash, endorsements and the policy; return the endorsers.
 
     `policy` is a path such as `/Channel/Application/Endorsement`; only `organisations` count when given.
+
+    A void endorsement (`void_endorsements`) of a submitted transaction counts for nothing, as in Fabric: any client can
+    add one to what its creator signs, and it must not be able to spoil evidence so. What was never submitted nobody
+    signed as a whole: there every endorsement must be good.
     """
     if transaction.channel_id != config.channel_id:
         raise TransactionError(f"{transaction.tx_id}: it belongs to another channel, {transaction.channel_id!r}")
     if transaction.proposal_hash != transaction.proposal_hash_here:
         raise TransactionError(f"{transaction.tx_id}: the endorsers answered another proposal")
-    endorsers = tuple(_endorser(transaction, each, membership=config.membership) for each in transaction.endorsements)
-    if len(set(endorsers)) != len(endorsers):
-        raise SignatureError(f"{transaction.tx_id}: an endorser has signed twice")
-    check_policy(config.group, path=policy, identities=endorsers, organisations=organisations)
-    return endorsers
+    endorsers, void = _endorsers(transaction, membership=config.membership)
+    if void and transaction.signature is None:
+        raise void[0]
+    try:
+        check_policy(config.group, path=policy, identities=endorsers, organisations=organisations)
+    except PolicyError as error:
+        if not void:
+            raise
+        reasons = dict.fromkeys(map(str, void))
+        raise PolicyError(f"{error}; void endorsements: {'; '.join(list(reasons)[:_MAX_REASONS])}") from void[0]
+    return tuple(endorsers)
+
+
+def void_endorsements(transaction: Transaction, *, membership: Membership) -> tuple[str, ...]:
+    """Return why endorsements count for nothing: nobody's, not by its key, or a second one by the same endorser."""
+    _, void = _endorsers(transaction, membership=membership)
+    return tuple(map(str, void))
+
+
+def _endorsers(transaction: Transaction, *, membership: Membership) -> tuple[list[Identity], list[VerificationError]]:
+    endorsers: list[Identity] = []
+    void: list[VerificationError] = []
+    for endorsement in transaction.endorsements:
+        try:
+            endorser = _endorser(transaction, endorsement, membership=membership)
+        except VerificationError as error:
+            void.append(error)
+            continue
+        if endorser in endorsers:
+            void.append(SignatureError(f"{transaction.tx_id}: an endorser has signed twice"))
+        else:
+            endorsers.append(endorser)
+    return endorsers, void
 
 
 def _endorser(transaction: Transaction, endorsement: Endorsement, *, membership: Membership) -> Identity:
