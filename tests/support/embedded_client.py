@@ -23,12 +23,12 @@ FOREVER = 2**64 - 1
 
 
 @asynccontextmanager
-async def opened(directory: Path) -> AsyncIterator[EmbeddedLedger]:
+async def opened(directory: Path, *, without: Sequence[str] = ()) -> AsyncIterator[EmbeddedLedger]:
     """Open a ledger in this process, made first if it is not there; the warning that it gives is expected."""
     if not is_provisioned(directory):
         provision(directory)
     with pytest.warns(DevelopmentLedgerWarning):
-        ledger = await EmbeddedLedger.open(directory)
+        ledger = await EmbeddedLedger.open(directory, without=without)
     try:
         yield ledger
     finally:

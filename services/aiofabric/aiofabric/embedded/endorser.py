@@ -13,7 +13,7 @@ from fabric_protos.peer import transaction_pb2
 from aiofabric.chaincode import Response
 from aiofabric.embedded.contracts import ChaincodeLaunchError
 from aiofabric.embedded.errors import Code, RequestRefusedError
-from aiofabric.embedded.peer import Peer, Result, Simulator
+from aiofabric.embedded.peer import Peer, Result, Simulator, response_payload
 from aiofabric.embedded.planning import DEFAULT_INTEREST, Layout, Planner, interest_of
 from aiofabric.embedded.proposal import Proposal
 from aiofabric.embedded.simulation import Invocation
@@ -38,13 +38,9 @@ class _Round:
     proposal: Proposal
     creator_msp_id: str
     results: dict[str, Result] = field(default_factory=dict)
+    payload: bytes = b""  # what the first peer's answer is to be signed as, and what the others must come to as well
     failed: set[str] = field(default_factory=set)
     details: list[PeerDetail] = field(default_factory=list)
-
-    @property
-    def payload(self) -> bytes:
-        """What the others must come to as well: the first peer's answer."""
-        return next(iter(self.results.values())).payload
 
 
 class Endorser:
@@ -89,8 +85,6 @@ class Endorser:
         with self._lock:  # all peers simulate on the same height
             layouts = [self._given(proposal, organisations)] if organisations else self._planned(work)
             layout = self._collect(work, layouts)
-        for result in work.results.values():
-            self._simulator.private.transient.keep(proposal.invocation.tx_id, result.private)
         return _transaction(
             proposal, work.payload, peers=[self._peers[msp_id] for msp_id in work.results if msp_id in layout]
         )
@@ -167,9 +161,7 @@ class Endorser:
         """Let a peer run the proposal; keep its answer, or why there is none."""
         try:
             result = self._simulator.run(work.proposal, peer=msp_id, creator_msp_id=work.creator_msp_id)
-            refusal = result.refusal
-            if not refusal and work.results and result.payload != work.payload:
-                refusal = "ProposalResponsePayloads do not match"
+            refusal = result.refusal or self._disagreement(work, result)
         except ChaincodeLaunchError as error:
             refusal = str(error)
         if refusal:
@@ -177,6 +169,15 @@ class Endorser:
             return False
         work.results[msp_id] = result
         return True
+
+    def _disagreement(self, work: _Round, result: Result) -> str:
+        """Return why an answer is not the first one's, or ""; the first one's private values are kept."""
+        private = result.sets.private()
+        payload = response_payload(work.proposal, result, private=private)
+        if not work.payload:
+            work.payload = payload
+            self._simulator.private.transient.keep(work.proposal.invocation.tx_id, private)
+        return "" if payload == work.payload else "ProposalResponsePayloads do not match"
 
 
 def _no_peers(organisations: Sequence[str]) -> RequestRefusedError:

@@ -52,17 +52,11 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A peer's answer to a proposal.
-
-    Attributes:
-        payload: the ``ProposalResponsePayload`` to be signed.
-        private: the private write sets behind it.
-    """
+    """A peer's answer to a proposal: the contract's, its event, and what it read and wrote."""
 
     response: Response
-    payload: bytes
+    event: tuple[str, bytes] | None
     sets: ReadWriteSet
-    private: Mapping[Space, bytes]
 
     @property
     def refusal(self) -> str:
@@ -92,9 +86,7 @@ class Simulator:
             collections=self.collections,
         )
         response, event = self.contracts.simulate(simulation)
-        private = simulation.sets.private()
-        payload = _response_payload(proposal, response=response, results=simulation.sets.public(private), event=event)
-        return Result(response, payload, simulation.sets, private)
+        return Result(response, event, simulation.sets)
 
 
 def load_peers(directory: Path, *, organisations: Sequence[str], membership: Membership) -> list[Peer]:
@@ -106,19 +98,18 @@ def load_peers(directory: Path, *, organisations: Sequence[str], membership: Mem
     return peers
 
 
-def _response_payload(
-    proposal: Proposal, *, response: Response, results: bytes, event: tuple[str, bytes] | None
-) -> bytes:
-    invocation = proposal.invocation
+def response_payload(proposal: Proposal, result: Result, *, private: Mapping[Space, bytes]) -> bytes:
+    """Return the ``ProposalResponsePayload`` that endorsers sign; ``private`` are the result's private write sets."""
+    invocation, response = proposal.invocation, result.response
     action = proposal_pb2.ChaincodeAction(
-        results=results,
+        results=result.sets.public(private),
         response=proposal_response_pb2.Response(
             status=response.status, message=response.message, payload=response.payload
         ),
         chaincode_id=chaincode_pb2.ChaincodeID(name=invocation.chaincode, version=CHAINCODE_VERSION),
     )
-    if event:
-        name, payload = event
+    if result.event:
+        name, payload = result.event
         action.events = chaincode_event_pb2.ChaincodeEvent(
             chaincode_id=invocation.chaincode, tx_id=invocation.tx_id, event_name=name, payload=payload
         ).SerializeToString()

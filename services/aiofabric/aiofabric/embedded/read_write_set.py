@@ -4,6 +4,7 @@ Source: Fabric's ``core/ledger/kvledger/txmgmt/rwsetutil/rwset_builder.go``: eve
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fabric_protos.ledger.rwset import rwset_pb2
@@ -98,7 +99,7 @@ class ReadWriteSet:
             if space.collection and recorded.changed
         }
 
-    def public(self, private: dict[Space, bytes]) -> bytes:
+    def public(self, private: Mapping[Space, bytes]) -> bytes:
         """Return the serialized ``TxReadWriteSet``, which binds the private sets by their hashes."""
         message = rwset_pb2.TxReadWriteSet(data_model=rwset_pb2.TxReadWriteSet.KV)
         for chaincode in sorted({space.chaincode for space in self.spaces}):
