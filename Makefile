@@ -11,7 +11,7 @@ WEB := services/wayproof/web
 PAGES := services/wayproof/wayproof/api/static/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fabric-binaries web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace bench-fabric kills fabric-kills
+.PHONY: help demo fabric-binaries fabric-fixtures web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace bench-fabric kills fabric-kills
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ demo: .venv/.ready web ## Run the story, then leave the pages up (ONCE=1: end by
 
 fabric-binaries: .venv/.ready ## Get Fabric's programs into a cache outside this folder (FABRIC_ARCHIVE=FILE or folder at hand)
 	@$(BIN)/wayproof network fetch $(if $(FABRIC_ARCHIVE),--archive "$(FABRIC_ARCHIVE)")
+
+fabric-fixtures: .venv/.ready ## Record blocks, evidence and refusals of real Fabric again (tests/fixtures/fabric)
+	@PYTHONPATH=tests $(BIN)/python tests/fabric/record_evidence.py bft raft embedded
+	@PYTHONPATH=tests $(BIN)/python tests/fabric/record_gateway_errors.py
 
 test: .venv/.ready lint web browser softhsm ## Pass every check and test that this machine can run
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS)

@@ -18,7 +18,7 @@ from pathlib import Path
 from aiofabric.gateway import Network as Channel
 from aiofabric.network import Binaries
 from support.fabric_journey import EVERYBODY, fabric_journey, wayproof_network
-from support.fabric_network import require_binaries
+from support.fabric_network import binaries_missing, require_binaries
 from support.journey import ORGANISATIONS, Journey, journey
 from support.recorded import Recorded, write
 from wayproof_contract import canonical
@@ -77,7 +77,11 @@ def main() -> None:
     """Record the ledgers that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ledgers", nargs="+", choices=[*ORDERERS, "embedded"])
-    for ledger in parser.parse_args().ledgers:
+    ledgers = parser.parse_args().ledgers
+    missing = binaries_missing()
+    if missing and set(ledgers) != {"embedded"}:
+        raise SystemExit(missing)
+    for ledger in ledgers:
         with tempfile.TemporaryDirectory() as directory:
             if ledger == "embedded":
                 recorded = asyncio.run(record_embedded(Path(directory)))

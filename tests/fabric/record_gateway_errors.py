@@ -13,7 +13,7 @@ from pathlib import Path
 from aiofabric.network import Binaries
 from aiofabric.network.endorser import secure_channel
 from aiofabric.network.identities import load_authority
-from support.fabric_network import require_binaries, running_fabric
+from support.fabric_network import binaries_missing, require_binaries, running_fabric
 from support.gateway_situations import MEMBER, SITUATIONS, failure, peer
 from support.recorded_errors import write
 
@@ -33,6 +33,9 @@ async def record(directory: Path, *, binaries: Binaries, consensus: str) -> Path
 
 def main() -> None:
     """Record both kinds of ordering."""
+    missing = binaries_missing()
+    if missing:
+        raise SystemExit(missing)
     binaries = require_binaries()
     for consensus in ORDERERS:
         with tempfile.TemporaryDirectory() as directory:
