@@ -9,6 +9,7 @@ from wayproof.settings import DatabaseSettings
 from wayproof.store import log, schema
 from wayproof.store.audit import Audit, Sent, audit
 from wayproof.store.connection import Connection, connect
+from wayproof.store.measured import Measured
 from wayproof.store.messages import NewMessage, Numbers, add_messages
 from wayproof_contract.merkle import EMPTY_ROOT
 from wayproof_verifier.telemetry import Reading
@@ -30,7 +31,7 @@ def message(sequence: int) -> NewMessage:
         sequence=sequence,
         previous=bytes(32),
         after=None,
-        readings=(Reading("temperature", 45, 1, "CEL", 1_700_000_000_000),),
+        measured=Measured.of([Reading("temperature", 45, 1, "CEL", 1_700_000_000_000)]),
     )
 
 

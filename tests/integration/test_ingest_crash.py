@@ -62,7 +62,7 @@ def test_killed_at_every_place_it_loses_and_doubles_nothing(
             for device, payload in batch + chance.choices(batch, k=5):
                 world.send(device, payload)
             sent += batch
-            process = world.process(failpoint=f"ingest.{place}:{chance.randint(1, 40) if place == 'mid_ack' else 1}")
+            process = world.process(failpoint=f"ingest.{place}:{chance.randint(1, 3) if place == 'mid_ack' else 1}")
             assert process.wait(PATIENCE_S) == -signal.SIGKILL
             audit(world, devices)
         with world.running():

@@ -74,12 +74,12 @@ def test_an_acknowledgement_counts_only_on_the_connection_that_the_message_came_
         assert [it.payload for it in again] == [it.payload for it in old] == [b"0", b"1", b"2"]
         assert {it.connection for it in old}.isdisjoint({it.connection for it in again})
         for it in old:
-            made.acknowledge(it)
+            made.acknowledge([it])
         throw_out(broker, "first")
         once_more = take(arrivals, 3)
         assert [it.payload for it in once_more] == [b"0", b"1", b"2"]
         for it in once_more:
-            made.acknowledge(it)
+            made.acknowledge([it])
         publish(publisher, "first/a", 1)
         take(arrivals, 1)  # so the acknowledgements before it have been sent
         made.close()
@@ -104,7 +104,7 @@ def test_what_a_full_queue_does_not_take_waits_at_the_broker(broker: RunningBrok
             for it in take(arrivals, 1):
                 assert isinstance(it.payload, bytes)
                 received.append(it.payload)
-                made.acknowledge(it)
+                made.acknowledge([it])
         assert received == [str(number).encode() for number in range(500)]
     finally:
         made.close()

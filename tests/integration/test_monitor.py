@@ -22,6 +22,7 @@ from support.memory_story import GLNS
 from support.world import World, projecting, world
 from wayproof.monitor import worker
 from wayproof.settings import MonitorSettings, Settings
+from wayproof.store.measured import Measured
 from wayproof.store.messages import NewMessage, Numbers, add_messages
 from wayproof.store.watch import Gap, Interval, Watch, interval_state, watches
 from wayproof_verifier.coldchain import standing
@@ -114,7 +115,7 @@ class Trade:
             sequence=sequence,
             previous=bytes(32),
             after=after,
-            readings=(Reading("temperature", value, 1, "CEL", self.at_ms(sequence)),),
+            measured=Measured.of([Reading("temperature", value, 1, "CEL", self.at_ms(sequence))]),
         )
 
     async def recorded(self) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from support.journey import ErasableLog
 from wayproof.log import LogTree
 from wayproof.store.connection import Connection
 from wayproof.store.log import begin_epoch, seal, tree
+from wayproof.store.measured import Measured
 from wayproof.store.messages import NewMessage, Numbers, add_messages
 from wayproof_verifier.entry import entry_hash
 from wayproof_verifier.telemetry import Message, decode
@@ -40,7 +41,7 @@ class StoredLog(ErasableLog):
             sequence=message.sequence,
             previous=message.previous,
             after=message.after,
-            readings=message.readings,
+            measured=Measured.of(message.readings),
         )
         numbers = Numbers()
         numbers.learn(self.connection, [new])

@@ -88,14 +88,14 @@ def test_unsigned_messages_are_named_by_no_receipt() -> None:
     device = Device()
     unsigned = messages(device, [b'[{"n":"a","t":1750000000,"v":1}]'])
     assert ranges(unsigned) == ()
-    assert list(receipts(Told(held=unsigned), blank=BLANK)) == []
+    assert list(receipts(Told(held=[*unsigned]), blank=BLANK)) == []
 
 
 @pytest.mark.parametrize("algorithm", ["EdDSA", "ES256"])
 def test_a_device_can_check_what_it_is_told(algorithm: str) -> None:
     key = ReceiptKey.of(published_key("receipts", algorithm=algorithm))
     held, refused = sent(Device(), 3), [Refused(bytes(32), "bad_signature")] * 2
-    (receipt,) = receipts(Told(held, refused), blank=BLANK)
+    (receipt,) = receipts(Told([*held], refused), blank=BLANK)
     read = decode_receipt(key.encode(receipt))
     assert isinstance(read, Receipt)
     assert verify_receipt(read, key=key.public) is None
@@ -110,7 +110,7 @@ def test_what_one_receipt_cannot_hold_is_said_in_several() -> None:
     assert len(key.encode(full)) <= MAX_PAYLOAD_BYTES
     apart = sent(device, 2 * 1500)[::2]
     refused = [Refused(number.to_bytes(32), "bad_signature") for number in range(1000)]
-    said = list(receipts(Told(apart, refused), blank=BLANK))
+    said = list(receipts(Told([*apart], refused), blank=BLANK))
     assert [(len(it.held), len(it.refused)) for it in said] == [(1000, 0), (500, 500), (0, 500)]
 
 

@@ -105,10 +105,12 @@ class IngestSettings(Section):
     """How messages are taken in."""
 
     client_id: str
-    group_size: Annotated[int, Field(ge=1, le=10_000)] = 500
+    group_size: Annotated[int, Field(ge=1, le=20_000)] = 4_000
     """Most messages of one transaction."""
     group_wait_ms: Annotated[int, Field(ge=0, le=10_000)] = 50
     """How long the first message of a group waits for others."""
+    verifiers: Annotated[int, Field(ge=1, le=64)] = 2
+    """Threads that verify signatures."""
 
 
 class AnchorSettings(Section):
@@ -117,6 +119,28 @@ class AnchorSettings(Section):
     interval_s: Annotated[float, Field(gt=0)] = 5.0
     heartbeat_s: Annotated[float, Field(gt=0)] = 60.0
     """With nothing new, an anchor is recorded this often all the same."""
+
+
+class EnrolmentSettings(Section):
+    """Certificates of devices: who issues them, and which broker heeds them."""
+
+    directory: Path
+    """Folder of the authorities, which `wayproof device authority` makes."""
+    devices_host: str
+    """The broker as devices know it: a name or an address that stands in its certificate."""
+    devices_port: Port = 8883
+    valid_days: Annotated[int, Field(ge=1, le=90)] = 90
+    """How long a device's certificate is valid. Devices renew it when a third is left."""
+    claim_valid_s: Annotated[int, Field(ge=60, le=30 * 86_400)] = 86_400
+    """How long a claim waits for its device."""
+    manufacturer_ca: Path | None = None
+    """PEM file with the authorities of manufacturers whose certificates are accepted in place of a token."""
+    broker_files: Path | None = None
+    """Folder of what Mosquitto reads; `broker` in `directory` unless it is elsewhere."""
+    broker_pid: Path = Path("/run/mosquitto/mosquitto.pid")
+    """Mosquitto's `pid_file`: it is signalled to read its lists anew."""
+    check_every_s: Annotated[float, Field(gt=0, le=30)] = 5.0
+    """How often the gate looks for revoked devices; a live connection ends a few seconds after that."""
 
 
 class MonitorSettings(Section):
@@ -147,6 +171,7 @@ class Settings(BaseSettings):
     broker: BrokerSettings | None = None
     log: LogSettings | None = None
     ingest: IngestSettings | None = None
+    enrolment: EnrolmentSettings | None = None
     anchor: AnchorSettings = AnchorSettings()
     monitor: MonitorSettings = MonitorSettings()
     api: ApiSettings | None = None
@@ -179,6 +204,10 @@ class Settings(BaseSettings):
     def require_ingest(self) -> IngestSettings:
         """Return ingest's settings. Raises SettingsError if there are none."""
         return _required(self.ingest, "ingest", "ingest needs a client id of its own at the broker")
+
+    def require_enrolment(self) -> EnrolmentSettings:
+        """Return the settings of device certificates. Raises SettingsError if there are none."""
+        return _required(self.enrolment, "enrolment", "device certificates need an authority's folder")
 
     def require_api(self) -> ApiSettings:
         """Return the API's settings. Raises SettingsError if there are none."""
@@ -217,6 +246,10 @@ _PATHS = {
     ("broker", "tls_ca"),
     ("broker", "certificate"),
     ("broker", "key"),
+    ("enrolment", "directory"),
+    ("enrolment", "manufacturer_ca"),
+    ("enrolment", "broker_files"),
+    ("enrolment", "broker_pid"),
 }
 
 

@@ -3,8 +3,10 @@
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from wayproof_verifier.telemetry.message import MAX_PAYLOAD_BYTES
 
@@ -20,8 +22,7 @@ class OverLong:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A published payload as it came: our clock, and what it takes to acknowledge it on the connection it came by."""
 
     topic: str
@@ -73,10 +74,16 @@ class Arrivals:
 
     def put(self, arrival: Arrival) -> None:
         """Add what came. Never waits."""
+        self.put_all([arrival])
+
+    def put_all(self, arrivals: Sequence[Arrival]) -> None:
+        """Add what came by one read, in order. Never waits."""
+        size_bytes = sum([it.size_bytes for it in arrivals])
         with self._changed:
-            self._waiting.append(arrival)
-            self._bytes += arrival.size_bytes
-            if len(self._waiting) == 1 or len(self._waiting) >= self._wanted:
+            was_empty = not self._waiting
+            self._waiting.extend(arrivals)
+            self._bytes += size_bytes
+            if was_empty or len(self._waiting) >= self._wanted:
                 self._changed.notify_all()
 
     def take(self, *, most: int, most_bytes: int, wait_s: float, timeout_s: float) -> list[Arrival]:

@@ -1,19 +1,18 @@
 """A group of arrivals, judged: the rows to keep, and what each device is to be told. Pure."""
 
-import secrets
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from wayproof.ingest.accepted import Accepted
 from wayproof.ingest.arrivals import Arrival
+from wayproof.ingest.commitment import entry, salts
 from wayproof.ingest.receipts import Told
 from wayproof.ingest.refusal import Refused
-from wayproof.store.messages import NewMessage
+from wayproof.store.new_message import NewMessage
 from wayproof.store.rejections import NewRejection
 from wayproof_verifier import telemetry
-from wayproof_verifier.entry import SALT_BYTES, entry_hash
-from wayproof_verifier.telemetry import Message
 
 
 @dataclass(slots=True)
@@ -26,19 +25,20 @@ class Group:
     refused: Counter[str] = field(default_factory=Counter)
 
 
-def assemble(judged: Iterable[tuple[Arrival, Message | Refused]]) -> Group:
+def assemble(judged: Iterable[tuple[Arrival, Accepted | Refused]]) -> Group:
     """Put a judged group together, in the order of arrival."""
     group = Group()
-    for arrival, verdict in judged:
-        if isinstance(verdict, Message):
-            group.messages.append(_accepted(arrival, verdict))
+    pairs = list(judged)
+    for (arrival, verdict), salt in zip(pairs, salts(len(pairs)), strict=True):
+        if isinstance(verdict, Accepted):
+            group.messages.append(_accepted(arrival, verdict, salt))
             if verdict.is_signed:
                 group.told[verdict.device_id].held.append(verdict)
             continue
         group.refused[verdict.code] += 1
         payload_hash = _payload_hash(arrival)
         if verdict.is_entry and verdict.device_id is not None:
-            group.messages.append(_refused(arrival, verdict, device_id=verdict.device_id))
+            group.messages.append(_refused(arrival, verdict, salt, device_id=verdict.device_id))
         else:
             group.rejections.append(_rejection(arrival, verdict, payload_hash=payload_hash))
         if verdict.is_final and verdict.device_id is not None:
@@ -46,46 +46,45 @@ def assemble(judged: Iterable[tuple[Arrival, Message | Refused]]) -> Group:
     return group
 
 
-def _accepted(arrival: Arrival, message: Message) -> NewMessage:
-    topic, payload, salt, entry = _commitment(arrival)
+def _accepted(arrival: Arrival, accepted: Accepted, salt: bytes) -> NewMessage:
+    payload = _kept(arrival)
+    topic, received_at_ms = arrival.topic, arrival.received_at_ms
     return NewMessage(
-        device_id=message.device_id,
-        received_at_ms=arrival.received_at_ms,
-        topic=topic,
-        payload=payload,
-        salt=salt,
-        entry=entry,
-        message_hash=message.message_hash,
-        stream=message.stream,
-        boot=message.boot,
-        sequence=message.sequence,
-        previous=message.previous if message.is_signed else None,
-        after=message.after,
-        readings=message.readings,
+        accepted.device_id,
+        received_at_ms,
+        topic,
+        payload,
+        salt,
+        entry(salt, topic=topic, payload=payload, received_at_ms=received_at_ms),
+        accepted.message_hash,
+        accepted.stream,
+        accepted.boot,
+        accepted.sequence,
+        accepted.previous,
+        accepted.after,
+        accepted.measured,
     )
 
 
-def _refused(arrival: Arrival, refused: Refused, *, device_id: str) -> NewMessage:
-    topic, payload, salt, entry = _commitment(arrival)
+def _refused(arrival: Arrival, refused: Refused, salt: bytes, *, device_id: str) -> NewMessage:
+    payload = _kept(arrival)
     return NewMessage(
         device_id=device_id,
         received_at_ms=arrival.received_at_ms,
-        topic=topic,
+        topic=arrival.topic,
         payload=payload,
         salt=salt,
-        entry=entry,
+        entry=entry(salt, topic=arrival.topic, payload=payload, received_at_ms=arrival.received_at_ms),
         message_hash=sha256(payload).digest(),
         rejection=refused.code,
     )
 
 
-def _commitment(arrival: Arrival) -> tuple[str, bytes, bytes, bytes]:
-    """Return topic, payload, a fresh salt, and the entry that commits to them."""
+def _kept(arrival: Arrival) -> bytes:
+    """Return the payload of an entry of the log."""
     if not isinstance(arrival.payload, bytes):
         raise TypeError("an over-long payload is no entry of the log")
-    salt = secrets.token_bytes(SALT_BYTES)
-    entry = entry_hash(salt, topic=arrival.topic, payload=arrival.payload, received_at_ms=arrival.received_at_ms)
-    return arrival.topic, arrival.payload, salt, entry
+    return arrival.payload
 
 
 def _rejection(arrival: Arrival, refused: Refused, *, payload_hash: bytes) -> NewRejection:

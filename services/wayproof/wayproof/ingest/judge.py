@@ -6,6 +6,7 @@ position. Where the register may merely be behind, nothing is final, and the dev
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from wayproof.ingest.arrivals import OverLong
 from wayproof.ingest.refusal import PlatformCode, Refused
@@ -25,13 +26,13 @@ class House:
 
 def device_of(topic: str) -> str | None:
     """Return the device that a topic names, None if it is no topic of messages."""
-    parsed = parse_topic(topic)
+    parsed = _parsed(topic)
     return parsed.device_id if isinstance(parsed, Topic) and parsed.kind == "messages" else None
 
 
 def judge(payload: bytes | OverLong, *, topic: str, device: Device | None, house: House) -> Message | Refused:
     """Judge what was published; `device` is the registered device that the topic names. Never raises."""
-    ours = _our_device(topic, device, house)
+    ours = our_device(topic, device, house)
     if isinstance(payload, OverLong):
         detail = f"{payload.size_bytes} bytes; at most {MAX_PAYLOAD_BYTES}"
         told = ours.device_id if isinstance(ours, Device) else None
@@ -44,17 +45,9 @@ def judge(payload: bytes | OverLong, *, topic: str, device: Device | None, house
     return _check_signature(message, ours) or message
 
 
-def may_be_outdated(judged: Message | Refused) -> bool:
-    """Tell whether a newer record of the device could change the answer."""
-    return isinstance(judged, Refused) and judged.code in _DEPEND_ON_RECORD
-
-
-_DEPEND_ON_RECORD = frozenset({PlatformCode.UNKNOWN_DEVICE, PlatformCode.NOT_SIGNED, RejectionCode.WRONG_KEY})
-
-
-def _our_device(topic: str, device: Device | None, house: House) -> Device | Refused:
+def our_device(topic: str, device: Device | None, house: House) -> Device | Refused:
     """Return the device, or why what comes on this topic is not for our log."""
-    parsed = parse_topic(topic)
+    parsed = _parsed(topic)
     if isinstance(parsed, Rejection):
         return Refused(parsed.code, parsed.detail)
     if parsed.kind != "messages":
@@ -67,6 +60,20 @@ def _our_device(topic: str, device: Device | None, house: House) -> Device | Ref
     if device.home_log != house.log_id:
         return Refused(PlatformCode.OTHER_LOG, f"the device's home log is {device.home_log}")
     return device
+
+
+def may_be_outdated(judged: Message | Refused) -> bool:
+    """Tell whether a newer record of the device could change the answer."""
+    return isinstance(judged, Refused) and judged.code in _DEPEND_ON_RECORD
+
+
+_DEPEND_ON_RECORD = frozenset({PlatformCode.UNKNOWN_DEVICE, PlatformCode.NOT_SIGNED, RejectionCode.WRONG_KEY})
+
+
+@lru_cache(maxsize=16_384)
+def _parsed(topic: str) -> Topic | Rejection:
+    """Return a topic taken apart: there are few, and each comes often."""
+    return parse_topic(topic)
 
 
 def _check_signature(message: Message, device: Device) -> Refused | None:

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from wayproof.settings import SettingsError
-from wayproof_verifier.telemetry import Held, Message, PublicKey, Receipt, Refused, encode_receipt, es256_signer
+from wayproof_verifier.telemetry import Held, PublicKey, Receipt, Refused, encode_receipt, es256_signer
 from wayproof_verifier.telemetry.envelope import Signer
 
 MOST_LINES = 1000
@@ -19,11 +20,39 @@ Place = tuple[str, int, int]
 """Stream, boot, sequence."""
 
 
+class Placed(Protocol):
+    """A message as far as a receipt speaks of it."""
+
+    @property
+    def stream(self) -> str:
+        """The stream's name."""
+
+    @property
+    def boot(self) -> int:
+        """The device's start counter."""
+
+    @property
+    def sequence(self) -> int:
+        """The message's number within the boot."""
+
+    @property
+    def message_hash(self) -> bytes:
+        """What the next message carries."""
+
+    @property
+    def previous(self) -> bytes | None:
+        """The message hash of the message before."""
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether it has a place at all."""
+
+
 @dataclass(slots=True)
 class Told:
     """What one device is to be told of one group: its messages that are held, and its payloads that are refused."""
 
-    held: list[Message] = field(default_factory=list)
+    held: list[Placed] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
 
 
@@ -62,7 +91,7 @@ class ReceiptKey:
         return encode_receipt(receipt, algorithm=self.public.algorithm, key_id=self.public.key_id, sign=self.sign)
 
 
-def ranges(held: Iterable[Message]) -> tuple[Held, ...]:
+def ranges(held: Iterable[Placed]) -> tuple[Held, ...]:
     """Return messages as ranges, in order: neighbours are one range only where the later carries the earlier's hash.
 
     So each variant of an equivocation stands in a range of its own, and the last hash of a range says what all of it
@@ -70,7 +99,7 @@ def ranges(held: Iterable[Message]) -> tuple[Held, ...]:
     """
     signed = {(it.stream, it.boot, it.sequence, it.message_hash): it for it in held if it.is_signed}
     found: list[Held] = []
-    growing: dict[tuple[Place, bytes], int] = {}
+    growing: dict[tuple[Place, bytes | None], int] = {}
     for (stream, boot, sequence, message_hash), message in sorted(signed.items()):
         place = growing.pop(((stream, boot, sequence - 1), message.previous), None)
         if place is None:

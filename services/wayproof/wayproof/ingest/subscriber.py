@@ -13,6 +13,7 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Sequence
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -80,11 +81,12 @@ class Subscriber:
         if not self._thread.is_alive():
             raise SubscriberEnded("the broker's thread ended; see the log above for the reason")
 
-    def acknowledge(self, arrival: Arrival) -> None:
-        """Let the broker forget a message, if it came by the present connection."""
+    def acknowledge(self, arrivals: Sequence[Arrival]) -> None:
+        """Let the broker forget messages, in this order, if they came by the present connection."""
         with self._connection_lock:
-            if arrival.connection == self._connection and arrival.qos > 0:
-                self._client.ack(arrival.packet_id, arrival.qos)
+            for arrival in arrivals:
+                if arrival.connection == self._connection and arrival.qos > 0:
+                    self._client.ack(arrival.packet_id, arrival.qos)
 
     def publish(self, topic: str, payload: bytes) -> bool:
         """Hand a payload (QoS 1) over for sending, now or once connected; False if too many are waiting."""

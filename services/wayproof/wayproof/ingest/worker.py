@@ -14,10 +14,10 @@ from typing import TypeVar
 from wayproof import failpoint
 from wayproof.ingest.arrivals import Arrival, Arrivals
 from wayproof.ingest.group import Group, assemble
-from wayproof.ingest.judge import House, device_of, judge, may_be_outdated
+from wayproof.ingest.group_judge import GroupJudge
+from wayproof.ingest.judge import House
 from wayproof.ingest.receipts import ReceiptKey, receipts
-from wayproof.ingest.refusal import Refused
-from wayproof.ingest.registry import Registry
+from wayproof.ingest.signatures import Verifiers
 from wayproof.ingest.subscriber import Subscriber
 from wayproof.ingest.tally import Tally
 from wayproof.settings import DatabaseSettings, Settings
@@ -26,7 +26,7 @@ from wayproof.store.connection import Connection, connect
 from wayproof.store.errors import StoreUnavailable, store_errors
 from wayproof.store.messages import Added, Numbers, add_messages, open_epoch
 from wayproof.store.rejections import count_rejections
-from wayproof_verifier.telemetry import Message, Receipt, messages_topic, receipts_topic
+from wayproof_verifier.telemetry import Receipt, messages_topic, receipts_topic
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,8 @@ RETRY_S = 0.5
 GROUP_BYTES = 8 << 20
 QUEUE_BYTES = 4 * GROUP_BYTES
 GROUPS_QUEUED = 4
+ACKNOWLEDGED_AT_ONCE = 16
+"""Messages; between two such parts a process can be told to die."""
 
 
 def run(settings: Settings, *, stop: threading.Event) -> None:
@@ -69,6 +71,7 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
             taking.tally.say_if_due()
     finally:
         subscriber.close()
+        taking.close()
         store.close()
         taking.tally.say()
 
@@ -131,9 +134,14 @@ class Ingest:
         self._store = store
         self._subscriber = subscriber
         self._key = key
-        self._registry = Registry()
+        self._verifiers = Verifiers(settings.require_ingest().verifiers)
+        self._judge = GroupJudge(self._house, verifiers=self._verifiers)
         self._numbers = Numbers()
         self.tally = Tally()
+
+    def close(self) -> None:
+        """End its threads."""
+        self._verifiers.close()
 
     def take_in(self, arrivals: Sequence[Arrival]) -> None:
         """Keep a group, then acknowledge it in order, then tell the devices. If stopped before it is kept: nothing."""
@@ -141,8 +149,8 @@ class Ingest:
         if kept is None:
             return
         failpoint.reach("ingest.before_ack")
-        for arrival in arrivals:
-            self._subscriber.acknowledge(arrival)
+        for start in range(0, len(arrivals), ACKNOWLEDGED_AT_ONCE):
+            self._subscriber.acknowledge(arrivals[start : start + ACKNOWLEDGED_AT_ONCE])
             failpoint.reach("ingest.mid_ack")
         failpoint.reach("ingest.after_ack")
         told = self._tell(kept)
@@ -150,7 +158,7 @@ class Ingest:
 
     def _keep(self, connection: Connection, arrivals: Sequence[Arrival]) -> Kept:
         """Judge a group and commit what is to be kept of it."""
-        group = assemble(zip(arrivals, self._judge(connection, arrivals), strict=True))
+        group = assemble(self._judge.judge(connection, arrivals))
         self._numbers.learn(connection, group.messages)
         with store_errors(), connection.transaction():
             epoch = open_epoch(connection, self._log.log_id)
@@ -160,22 +168,6 @@ class Ingest:
             failpoint.reach("ingest.before_commit")
         failpoint.reach("ingest.after_commit")
         return Kept(group, added, epoch or 0)
-
-    def _judge(self, connection: Connection, arrivals: Sequence[Arrival]) -> list[Message | Refused]:
-        """Judge each message of a group; those that a newer record of the device might change, a second time."""
-        device_ids = [device_of(arrival.topic) for arrival in arrivals]
-        self._registry.look_up(connection, filter(None, device_ids))
-        judged = [self._judge_one(*pair) for pair in zip(arrivals, device_ids, strict=True)]
-        doubtful = [device_id for device_id, it in zip(device_ids, judged, strict=True) if may_be_outdated(it)]
-        renewed = self._registry.look_again(connection, filter(None, doubtful))
-        for place, device_id in enumerate(device_ids):
-            if device_id in renewed and may_be_outdated(judged[place]):
-                judged[place] = self._judge_one(arrivals[place], device_id)
-        return judged
-
-    def _judge_one(self, arrival: Arrival, device_id: str | None) -> Message | Refused:
-        device = self._registry.device(device_id) if device_id else None
-        return judge(arrival.payload, topic=arrival.topic, device=device, house=self._house)
 
     def _tell(self, kept: Kept) -> int:
         """Publish the receipts of a group; return how many."""

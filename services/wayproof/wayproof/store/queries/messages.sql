@@ -1,3 +1,27 @@
+-- name: next_ingest_ids
+-- Take so many numbers for messages that are to be copied, in rising order.
+SELECT nextval(pg_get_serial_sequence('message', 'ingest_id')) FROM generate_series(1, %(count)s)
+
+-- name: copy_messages
+-- Take messages that are all new; a unique violation undoes it.
+COPY message (
+    ingest_id, device_id, received_at_ms, topic, payload, salt, entry, message_hash,
+    stream_id, boot, sequence, previous, after_boot, after_sequence, rejection
+)
+FROM STDIN (FORMAT BINARY)
+
+-- name: copy_waiting
+-- Let new messages wait for their index in the log.
+COPY log_waiting (ingest_id) FROM STDIN (FORMAT BINARY)
+
+-- name: contradictions
+-- Which of the messages just copied say something else than one that came before, at the same place.
+SELECT it.ingest_id
+FROM message AS it JOIN message AS other USING (stream_id, boot, sequence)
+WHERE
+    it.ingest_id BETWEEN %(first)s AND %(last)s AND it.boot > 0
+    AND other.message_hash <> it.message_hash AND other.ingest_id < it.ingest_id
+
 -- name: insert_messages
 -- Insert messages in the order given, each waiting for its index in the log; one that is there already is left out.
 WITH new AS (

@@ -1,0 +1,120 @@
+"""Rows in PostgreSQL's binary COPY format, packed by `struct` (https://www.postgresql.org/docs/current/sql-copy.html).
+
+A row is the number of its columns and, for each, the length of its value and the value, big-endian; -1 is null.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+from wayproof.store.measured import Value
+from wayproof.store.new_message import NewMessage
+
+HEAD = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+TAIL = b"\xff\xff"
+NULL = b"\xff\xff\xff\xff"
+
+_LENGTH = struct.Struct(">i")
+_MESSAGE_START = struct.Struct(">hiq")  # 15 columns, ingest_id
+_BIGINT = struct.Struct(">iq")
+_UNSIGNED_END = struct.Struct(">i16si32si32siiiqiqiiii")
+_SIGNED_END = struct.Struct(">i16si32si32siiiqiqi32siii")
+_READING = struct.Struct(">hiiiqiqihiiiqihi")
+_WAITING = struct.Struct(">hiq")
+_COLUMNS = 15
+_ABSENT = -1
+
+
+@lru_cache(maxsize=16_384)
+def text(value: str) -> bytes:
+    """Return a text column: there are few topics and device ids, and each comes often."""
+    encoded = value.encode()
+    return _LENGTH.pack(len(encoded)) + encoded
+
+
+def bytea(value: bytes | None) -> bytes:
+    """Return a bytea column."""
+    return NULL if value is None else _LENGTH.pack(len(value)) + value
+
+
+def bigint(value: int | None) -> bytes:
+    """Return a bigint column."""
+    return NULL if value is None else _BIGINT.pack(8, value)
+
+
+def messages(ingest_ids: Iterable[int], stream_ids: Iterable[int | None], new: Iterable[NewMessage]) -> Iterator[bytes]:
+    """Yield the rows of messages; a stream id is None where the message is refused."""
+    for ingest_id, stream_id, it in zip(ingest_ids, stream_ids, new, strict=True):
+        is_usual = stream_id is not None and it.after is None
+        yield b"".join(
+            (
+                _MESSAGE_START.pack(_COLUMNS, 8, ingest_id),
+                text(it.device_id),
+                _BIGINT.pack(8, it.received_at_ms),
+                text(it.topic),
+                _LENGTH.pack(len(it.payload)),
+                it.payload,
+                _usual_end(it, stream_id or 0) if is_usual else _end(it, stream_id),
+            )
+        )
+
+
+def _usual_end(it: NewMessage, stream_id: int) -> bytes:
+    """Return the columns after the payload of a message that is accepted and is not the first of a boot."""
+    start = (16, it.salt, 32, it.entry, 32, it.message_hash, 4, stream_id, 8, it.boot, 8, it.sequence)
+    if it.previous is None:
+        return _UNSIGNED_END.pack(*start, _ABSENT, _ABSENT, _ABSENT, _ABSENT)
+    return _SIGNED_END.pack(*start, 32, it.previous, _ABSENT, _ABSENT, _ABSENT)
+
+
+def _end(it: NewMessage, stream_id: int | None) -> bytes:
+    """Return the columns after the payload of any message."""
+    after_boot, after_sequence = it.after or (None, None)
+    return b"".join(
+        (
+            bytea(it.salt),
+            bytea(it.entry),
+            bytea(it.message_hash),
+            NULL if stream_id is None else struct.pack(">ii", 4, stream_id),
+            bigint(it.boot),
+            bigint(it.sequence),
+            bytea(it.previous),
+            bigint(after_boot),
+            bigint(after_sequence),
+            NULL if it.rejection is None else text(it.rejection),
+        )
+    )
+
+
+def readings(ingest_id: int, stream_id: int, quantity_ids: Sequence[int], values: Sequence[Value]) -> bytes:
+    """Return the rows of one message's readings."""
+    pack = _READING.pack
+    rows = []
+    for ordinal, (quantity_id, (time_ms, value, scale, content)) in enumerate(zip(quantity_ids, values, strict=True)):
+        if content is None:
+            rows.append(
+                pack(8, 4, stream_id, 8, time_ms, 8, ingest_id, 2, ordinal, 4, quantity_id, 8, value, 2, scale, -1)
+            )
+        else:
+            start = struct.pack(">hiiiqiqihii", 8, 4, stream_id, 8, time_ms, 8, ingest_id, 2, ordinal, 4, quantity_id)
+            rows.append(start + NULL + NULL + bytea(content.encode()))
+    return b"".join(rows)
+
+
+def waiting(ingest_ids: Iterable[int]) -> bytes:
+    """Return rows of messages that wait for their index."""
+    pack = _WAITING.pack
+    return b"".join([pack(1, 8, it) for it in ingest_ids])
+
+
+def file(rows: Iterable[bytes], *, block_bytes: int = 1 << 17) -> Iterator[bytes]:
+    """Yield rows as a whole COPY stream, in blocks: the server takes one in while the next is packed."""
+    block, size = [HEAD], len(HEAD)
+    for row in rows:
+        block.append(row)
+        size += len(row)
+        if size >= block_bytes:
+            yield b"".join(block)
+            block, size = [], 0
+    block.append(TAIL)
+    yield b"".join(block)
