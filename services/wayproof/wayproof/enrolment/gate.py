@@ -1,0 +1,138 @@
+"""`wayproof device gate`: what Mosquitto refuses is what the ledger's register has as revoked. Live connections end.
+
+Every few seconds the register is read. When a device was revoked:
+
+1. the list of revoked certificates and the access list are written, and Mosquitto reads them (SIGHUP): the device
+   cannot connect again, not with a resumed TLS session either, and what it still sends is dropped;
+2. we connect at the listener for our processes under the device's client id, so that Mosquitto closes its connection
+   (MQTT 3.1.1 §3.1.4-2).
+
+The order matters: closed first, the device would be back before the list is read. After a restart all revoked devices
+are closed once more, which harms nobody.
+"""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from wayproof.enrolment import folder as folders
+from wayproof.enrolment.certificate import now_utc
+from wayproof.enrolment.folder import Folder
+from wayproof.settings import BrokerSettings, Settings
+from wayproof.store import schema
+from wayproof.store.connection import Connection, connect
+from wayproof.store.enrolment import StoredCertificate, revoked_certificates
+from wayproof.store.errors import StoreUnavailable
+from wayproof.tls import client_context
+
+logger = logging.getLogger(__name__)
+
+READ_WITHIN_S = 1.0
+"""What Mosquitto is given to read the lists anew before connections are closed."""
+CLOSED_WITHIN_S = 5.0
+RENEWED_EVERY = timedelta(days=1)
+
+
+def run(settings: Settings, *, stop: threading.Event) -> None:
+    """Keep the broker's lists until `stop` is set.
+
+    Raises SettingsError, EnrolmentError where the authority's folder is incomplete, SchemaError. While the database or
+    the broker is away, it tries again.
+    """
+    enrolment = settings.require_enrolment()
+    folder = Folder.at(enrolment.directory, broker=enrolment.broker_files)
+    gate = Gate(folder, organisation=settings.organisation, broker=settings.require_broker(), pid=enrolment.broker_pid)
+    connection: Connection | None = None
+    try:
+        while not stop.is_set():
+            try:
+                if connection is None:
+                    connection = connect(settings.database, application="gate")
+                    schema.require_current(connection)
+                now = now_utc()
+                revoked = revoked_certificates(
+                    connection, organisation=settings.organisation, now_ms=int(now.timestamp()) * 1000
+                )
+                gate.follow(revoked, now=now)
+            except StoreUnavailable as error:
+                logger.warning("the database is away; nobody new is refused", extra={"reason": str(error)})
+                if connection is not None:
+                    connection.close()
+                connection = None
+            stop.wait(enrolment.check_every_s)
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+class Gate:
+    """What is written and who was closed. `pid` is Mosquitto's `pid_file`."""
+
+    def __init__(self, folder: Folder, *, organisation: str, broker: BrokerSettings, pid: Path) -> None:
+        self._folder = folder
+        self._authority = folder.authority()
+        self._organisation = organisation
+        self._broker = broker
+        self._pid = pid
+        self._written: frozenset[bytes] | None = None
+        self._written_at = now_utc()
+        self._is_read = False
+        self._closed: set[str] = set()
+
+    def follow(self, revoked: Sequence[StoredCertificate], *, now: datetime) -> None:
+        """Make the broker refuse these certificates and the devices that have them; what fails is tried next time."""
+        wanted = frozenset(it.serial_number for it in revoked)
+        denied = sorted({it.device_id for it in revoked})
+        if wanted != self._written or now - self._written_at >= RENEWED_EVERY:
+            folders.deny(
+                self._folder,
+                organisation=self._organisation,
+                denied=denied,
+                serial_numbers=[int.from_bytes(serial) for serial in wanted],
+                by=self._authority,
+                now=now,
+            )
+            self._written, self._written_at, self._is_read = wanted, now, False
+        if not self._is_read:
+            self._is_read = self._let_read()
+        if self._is_read:
+            for device_id in denied:
+                if device_id not in self._closed and self._close(device_id):
+                    self._closed.add(device_id)
+                    logger.info("a revoked device is refused", extra={"device_id": device_id})
+
+    def _let_read(self) -> bool:
+        try:
+            os.kill(int(self._pid.read_text("ascii")), signal.SIGHUP)
+        except (OSError, ValueError) as error:
+            logger.warning("Mosquitto cannot be told to read its lists", extra={"reason": str(error)})
+            return False
+        time.sleep(READ_WITHIN_S)
+        return True
+
+    def _close(self, device_id: str) -> bool:
+        """Take a device's session over, and leave. Tell whether the broker let us."""
+        answers: list[bool] = []
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=device_id, clean_session=True)
+        client.tls_set_context(client_context(self._folder.service("gate")))
+        client.on_connect = lambda _, __, ___, reason, ____: answers.append(not reason.is_failure)
+        deadline = time.monotonic() + CLOSED_WITHIN_S
+        try:
+            client.connect(self._broker.host, self._broker.port)
+            while not answers and time.monotonic() < deadline:
+                if client.loop(0.1) != paho.MQTT_ERR_SUCCESS:
+                    break
+        except OSError as error:
+            logger.warning("the broker is away", extra={"reason": str(error)})
+            return False
+        finally:
+            client.disconnect()
+        return answers == [True]
