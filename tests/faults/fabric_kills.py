@@ -44,6 +44,9 @@ LONGEST_PAUSE_S = 3.0
 LONGEST_PAUSE_OF_LEADER_S = 15.0
 """Longer than the 10 s after which the others choose a new one: some come back before, some after."""
 
+SETTLED_S = 30.0
+"""How long a killed leader is watched: after one that came back soon, ordering may halt once more."""
+
 REACHED_WITHIN_S = 15.0
 AGREED_WITHIN_S = 120.0
 
@@ -69,6 +72,21 @@ class Tally:
         """How many processes were killed."""
         return sum(map(len, self.recoveries.values()))
 
+    def save(self, path: Path, *, following: int) -> None:
+        """Note what was done, and the number of the kill that comes next."""
+        recoveries = {what: [[one.back_s, one.silence_s] for one in each] for what, each in self.recoveries.items()}
+        path.write_text(
+            json.dumps({"next": following, "recoveries": recoveries, "not_reached": self.not_reached}), "utf-8"
+        )
+
+    def load(self, path: Path) -> int:
+        """Take up what an earlier run noted; return the number of the kill that comes next."""
+        noted = json.loads(path.read_text("utf-8"))
+        for what, recoveries in noted["recoveries"].items():
+            self.recoveries[what] = [Recovery(back_s, silence_s) for back_s, silence_s in recoveries]
+        self.not_reached = noted["not_reached"]
+        return int(noted["next"])
+
 
 class Faults:
     """A network under load, and what is done to it."""
@@ -91,7 +109,10 @@ class Faults:
         started = time.monotonic()
         await self._network.restart(name)
         await self._caught_up(name)
-        return await self._recovery(CLIENTS, killed_at_s=killed_at_s, back_s=time.monotonic() - started)
+        back_s = time.monotonic() - started
+        if victim == LEADER:
+            await asyncio.sleep(SETTLED_S)
+        return await self._recovery(CLIENTS, killed_at_s=killed_at_s, back_s=back_s)
 
     async def agree(self) -> None:
         """Return when every node has all blocks; nobody works on the network. Raises ProcessError."""
@@ -176,8 +197,13 @@ async def fabric_in(directory: Path, *, binaries: Binaries, resume: bool) -> Asy
 async def run(
     directory: Path, *, binaries: Binaries, kills: range, seed: int, audit_every: int, resume: bool = False
 ) -> Tally:
-    """Kill and audit. Raises AssertionError where something is lost, doubled, wrong, or does not come back."""
-    tally, audited = Tally(), set[str]()
+    """Kill and audit. Raises AssertionError where something is lost, doubled, wrong, or does not come back.
+
+    With ``resume`` it goes on in the folder of an earlier run, after its last audit.
+    """
+    tally, audited, progress = Tally(), set[str](), directory / "progress.json"
+    if resume and progress.exists():
+        kills = range(tally.load(progress), kills.stop)
     async with fabric_in(directory / "network", binaries=binaries, resume=resume) as fabric:
         load = Load(fabric.directory, directory=directory)
         faults = Faults(fabric, load)
@@ -194,7 +220,7 @@ async def run(
                 say(f"  audit: {tally.audits[-1]}")
                 if tally.audits[-1].wrong:
                     raise AssertionError("\n".join(tally.audits[-1].wrong[:20]))
-                (directory / "progress.json").write_text(json.dumps({"next": min(first + audit_every, kills.stop)}))
+                tally.save(progress, following=min(first + audit_every, kills.stop))
         finally:
             await load.stop()
     return tally
@@ -242,22 +268,20 @@ def main() -> None:
     parser.add_argument("--audit-every", type=int, default=len(PLANS))
     parser.add_argument("--resume", action="store_true", help="go on in the directory of an earlier run")
     options = parser.parse_args()
-    progress = options.directory / "progress.json"
-    done = json.loads(progress.read_text())["next"] if options.resume and progress.exists() else options.first
     options.directory.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     tally = asyncio.run(
         run(
             options.directory,
             binaries=require_binaries(),
-            kills=range(done, options.kills),
+            kills=range(options.first, options.kills),
             seed=options.seed,
             audit_every=options.audit_every,
             resume=options.resume,
         )
     )
-    say(f"{tally.kills} kills, {len(tally.audits)} audits in {time.monotonic() - began:.0f} s, not reached:")
-    say(f"{', '.join(tally.not_reached) or 'none'}\n{table(tally)}\n{tally.audits[-1]}")
+    say(f"{tally.kills} kills, the last part took {time.monotonic() - began:.0f} s; not reached:")
+    say(f"{', '.join(tally.not_reached) or 'none'}\n{table(tally)}\n{tally.audits[-1] if tally.audits else ''}")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,10 @@ CLIENTS = ("Org1MSP", "Org2MSP")
 RESOLVED_WITHIN_S = 240.0
 SERVED_WITHIN_S = 120.0
 
+NEWEST_BYTES = 500_000
+RECENT_BYTES = 64_000_000
+"""Of a journal: what was written just now, and more than is written between a kill and what follows it."""
+
 
 class Load:
     """The clients of a network."""
@@ -73,7 +77,7 @@ class Load:
         """Return the longest time around and after a kill in which a client was told of no valid transaction."""
         longest = 0.0
         for msp_id in msp_ids:
-            times = self._acknowledged_s(msp_id)
+            times = self._acknowledged_s(msp_id, most_bytes=RECENT_BYTES)
             pairs = itertools.pairwise([killed_at_s, *(at_s for at_s in times if at_s > killed_at_s)])
             longest = max([longest, *(later - earlier for earlier, later in pairs)])
         return longest
@@ -98,20 +102,16 @@ class Load:
                 process.kill()
                 await process.wait()
 
-    def _acknowledged_s(self, msp_id: str) -> list[float]:
+    def _acknowledged_s(self, msp_id: str, *, most_bytes: int = NEWEST_BYTES) -> list[float]:
         """Return when a client was told of valid transactions lately."""
         path = self.journal(msp_id)
         if not path.exists():
             return []
         with path.open("rb") as file:
-            file.seek(max(path.stat().st_size - RECENT_BYTES, 0))
+            file.seek(max(path.stat().st_size - most_bytes, 0))
             lines = file.read().splitlines()[1:]
         notes = (json.loads(line) for line in lines if line.startswith(b'{"kind": "told"'))
         return [note["at_s"] for note in notes if note["code"] == VALID]
 
     def _fail_points(self, msp_id: str) -> Path:
         return self._directory / f"{msp_id}.fail-points"
-
-
-RECENT_BYTES = 8_000_000
-"""More than a client writes in the time of one kill."""
