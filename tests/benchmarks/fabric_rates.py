@@ -26,13 +26,14 @@ from pathlib import Path
 from aiofabric.errors import FabricError, UnknownOutcomeError
 from aiofabric.gateway import Contract, Deadlines, EventStream, Network
 from aiofabric.gateway.connection import Message
-from aiofabric.network import Binaries, ChaincodeDefinition, NOutOf, Organisation
+from aiofabric.network import Binaries, BinariesMissingError, ChaincodeDefinition, NOutOf, Organisation
 from support.fabric_network import (
     CHAINCODE,
     CHAINCODE_ENVIRONMENT,
     ENTRY_POINT,
+    HOW_TO_GET,
     FabricNetwork,
-    _find,
+    find_fabric,
     running_fabric,
 )
 from support.fabric_rates import KINDS, Round, Shape, cpu_seconds, table
@@ -227,16 +228,26 @@ def report(results: dict[Shape, list[list[Round]]], *, binaries: Binaries, optio
     return "\n\n".join([head, *(f"### {shape}\n\n{table(rounds)}" for shape, rounds in results.items())])
 
 
-def chosen(names: Sequence[str]) -> list[Shape]:
-    """Return the networks that were asked for."""
-    return [shape for shape in SHAPES if not names or shape.short in names]
+def chosen(names: Sequence[str], *, binaries: Binaries) -> list[Shape]:
+    """Return the networks that were asked for, or all that Fabric's programs can make."""
+    unknown = set(names) - {shape.short for shape in SHAPES}
+    if unknown:
+        sys.exit(f"no network {', '.join(unknown)}: choose from {', '.join(shape.short for shape in SHAPES)}")
+    return [
+        shape
+        for shape in SHAPES
+        if (shape.short in names if names else shape.ordering != "BFT" or binaries.can_order_bft)
+    ]
 
 
 async def run(options: argparse.Namespace) -> None:
     """Measure every network that was asked for; print tables, and write all samples if asked to."""
-    binaries = _find()
+    try:
+        binaries = find_fabric()
+    except BinariesMissingError as error:
+        sys.exit(f"{error} ({HOW_TO_GET})")
     results: dict[Shape, list[list[Round]]] = {}
-    for shape in chosen(options.networks):
+    for shape in chosen(options.networks, binaries=binaries):
         results[shape] = await measure(shape, binaries=binaries, options=options)
         say("\n" + table(results[shape]) + "\n")
     print(report(results, binaries=binaries, options=options))

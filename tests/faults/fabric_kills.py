@@ -23,12 +23,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a program: the tests' support is beside this folder
 
-from aiofabric.network import Binaries, Network
+from aiofabric.network import Binaries, BinariesMissingError, Network
 from aiofabric.network.health import height, leads, wait_until
 from support.fabric_audit import Audit, audit
 from support.fabric_client import FAIL_POINTS
 from support.fabric_load import CLIENTS, Load
-from support.fabric_network import CHAINCODE, FabricNetwork, require_binaries, running_fabric
+from support.fabric_network import CHAINCODE, HOW_TO_GET, FabricNetwork, find_fabric, running_fabric
 
 FOLLOWER, LEADER = "orderer that follows", "orderer that leads"
 OWN_PEER, OTHER_PEER = "client's own peer", "another peer"
@@ -268,12 +268,16 @@ def main() -> None:
     parser.add_argument("--audit-every", type=int, default=len(PLANS))
     parser.add_argument("--resume", action="store_true", help="go on in the directory of an earlier run")
     options = parser.parse_args()
+    try:
+        binaries = find_fabric()
+    except BinariesMissingError as error:
+        sys.exit(f"{error} ({HOW_TO_GET})")
     options.directory.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     tally = asyncio.run(
         run(
             options.directory,
-            binaries=require_binaries(),
+            binaries=binaries,
             kills=range(options.first, options.kills),
             seed=options.seed,
             audit_every=options.audit_every,

@@ -74,10 +74,17 @@ class FabricNetwork:
         )
 
 
+def find_fabric() -> Binaries:
+    """Return Fabric's programs from WAYPROOF_FABRIC_HOME, the cache or PATH. Raises BinariesMissingError."""
+    home = os.environ.get("WAYPROOF_FABRIC_HOME")
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return find_binaries(home=Path(home) if home else None, cache=caches / "wayproof" / "fabric")
+
+
 def binaries_missing() -> str:
     """Return why no real Fabric can run here; empty if it can."""
     try:
-        _find()
+        find_fabric()
     except BinariesMissingError as error:
         return f"{error} ({HOW_TO_GET})"
     return ""
@@ -86,7 +93,7 @@ def binaries_missing() -> str:
 def pytest_report_header() -> str:
     """Say which ledgers a run is about, and what is left out without Fabric."""
     try:
-        binaries = _find()
+        binaries = find_fabric()
     except BinariesMissingError:
         left_out = "tests/fabric and Fabric's half of tests/scenarios are left out"
         return f"ledgers: embedded; no Fabric here, {left_out} ({HOW_TO_GET})"
@@ -100,7 +107,7 @@ def require_binaries() -> Binaries:
         pytest.fail(missing)
     if missing:
         pytest.skip(f"Fabric's programs are not on this machine: {HOW_TO_GET}")
-    return _find()
+    return find_fabric()
 
 
 @asynccontextmanager
@@ -167,9 +174,3 @@ def _for_the_session(factory: pytest.TempPathFactory, *, binaries: Binaries, ord
         finally:
             runner.run(stack.aclose())
     shutil.rmtree(directory)
-
-
-def _find() -> Binaries:
-    home = os.environ.get("WAYPROOF_FABRIC_HOME")
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return find_binaries(home=Path(home) if home else None, cache=caches / "wayproof" / "fabric")
