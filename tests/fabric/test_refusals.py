@@ -24,7 +24,7 @@ from support.fabric_tampering import (
     with_one_endorsement_twice,
     with_other_answer,
 )
-from wayproof_verifier.errors import PolicyError, TransactionError
+from wayproof_verifier.errors import EncodingError, PolicyError, TransactionError
 from wayproof_verifier.fabric.block import read_block
 from wayproof_verifier.fabric.chain import ConfigChain, read_config_chain
 from wayproof_verifier.fabric.transaction import check_creator, check_endorsements, read_transaction
@@ -71,6 +71,17 @@ async def test_a_void_endorsement_beside_enough_good_ones_counts_for_nothing(fab
         status = await _submitted(gateway, bend((await proposal.endorse()).payload))
         assert status.code_name == "VALID"
         assert await _verified(gateway, fabric, status) == 2
+
+
+async def test_peers_take_encodings_that_the_verifier_does_not(fabric: FabricNetwork) -> None:
+    """A field that no version of Fabric has: valid for the peers, and evidence with it is refused, by name."""
+    async with fabric.gateway("Org1MSP", "alice") as gateway:
+        contract = gateway.network(fabric.channel).contract(CHAINCODE)
+        endorsed = await contract.proposal("put", "unknown field", "there").endorse()
+        status = await _submitted(gateway, endorsed.payload + b"\xfa\x3e\x01x")
+        assert status.code_name == "VALID"
+        with pytest.raises(EncodingError, match="common.Payload"):
+            await _verified(gateway, fabric, status)
 
 
 async def test_an_answer_under_another_proposal_is_refused(fabric: FabricNetwork) -> None:

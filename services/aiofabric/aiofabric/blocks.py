@@ -3,6 +3,8 @@
 import hashlib
 
 from fabric_protos.common import common_pb2
+from fabric_protos.peer import proposal_pb2
+from google.protobuf.message import DecodeError
 
 
 def signed_part(block: bytes) -> bytes:
@@ -15,6 +17,22 @@ def signed_part(block: bytes) -> bytes:
     kept.metadata.metadata.append(whole.metadata.metadata[0])
     part: bytes = kept.SerializeToString(deterministic=True)
     return part
+
+
+def invoked(envelope: bytes) -> tuple[int, str]:
+    """Return the header type of a `common.Envelope` and, of an endorser transaction (3), its chaincode's name.
+
+    Read as peers read, which also take encodings that nobody needs. Raises ValueError if it is no envelope.
+    """
+    try:
+        payload = common_pb2.Payload.FromString(common_pb2.Envelope.FromString(envelope).payload)
+        header = common_pb2.ChannelHeader.FromString(payload.header.channel_header)
+        if header.type != common_pb2.ENDORSER_TRANSACTION:
+            return header.type, ""
+        extension = proposal_pb2.ChaincodeHeaderExtension.FromString(header.extension)
+    except DecodeError as error:
+        raise ValueError("these bytes are no envelope") from error
+    return header.type, extension.chaincode_id.name
 
 
 def header_bytes(number: int, *, previous_hash: bytes, data_hash: bytes) -> bytes:

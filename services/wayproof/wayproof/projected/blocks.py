@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from aiofabric.blocks import invoked
 from wayproof.errors import WayproofError
 from wayproof.store.ledger_view import Checkpoint
 from wayproof_verifier.errors import VerificationError
 from wayproof_verifier.fabric.block import data_hash, header_hash
-from wayproof_verifier.fabric.messages import Block, ChannelHeader, Envelope, Payload
+from wayproof_verifier.fabric.messages import Block
 from wayproof_verifier.fabric.transaction import Transaction, read_transaction
 
 CONFIG = 1
@@ -82,15 +83,15 @@ def _read(data: bytes, *, contract: str) -> ReadBlock:
         raise ProjectionError(f"block {number}: the data hash is not that of its envelopes; the peer is damaged")
     codes = _codes(block.metadata.metadata, count=len(envelopes), number=number)
     valid = [(index, envelope) for index, envelope in enumerate(envelopes) if codes[index] == VALID]
-    kinds = [_header_type(envelope) for _, envelope in valid]
-    endorsed = [item for item, kind in zip(valid, kinds, strict=True) if kind == ENDORSER_TRANSACTION]
-    transactions = [(index, envelope, read_transaction(envelope)) for index, envelope in endorsed]
+    kinds = [_invoked(envelope, number=number) for _, envelope in valid]
+    # What peers took in an encoding that is not read here can be anybody's: only of our own contract it matters.
+    ours = [item for item, kind in zip(valid, kinds, strict=True) if kind == (ENDORSER_TRANSACTION, contract)]
     return ReadBlock(
         number=number,
         hash=header_hash(block.header),
         previous_hash=block.header.previous_hash,
-        has_config=CONFIG in kinds,
-        transactions=tuple(item for item in transactions if item[2].chaincode == contract),
+        has_config=(CONFIG, "") in kinds,
+        transactions=tuple((index, envelope, read_transaction(envelope)) for index, envelope in ours),
         data=data,
     )
 
@@ -105,6 +106,8 @@ def _codes(slots: tuple[bytes, ...], *, count: int, number: int) -> bytes:
     return codes
 
 
-def _header_type(envelope: bytes) -> int:
-    header = Payload.read(Envelope.read(envelope).payload).header
-    return -1 if header is None else ChannelHeader.read(header.channel_header).type
+def _invoked(envelope: bytes, *, number: int) -> tuple[int, str]:
+    try:
+        return invoked(envelope)
+    except ValueError as error:
+        raise ProjectionError(f"block {number}: a valid envelope that is none; the peer is damaged") from error
