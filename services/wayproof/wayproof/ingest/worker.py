@@ -118,11 +118,13 @@ class PatientStore:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A group that is committed: what became of it, which of its messages are new, the log's epoch."""
+    """A group that is committed: what became of it, which of its messages are new, the log's epoch; and when."""
 
     group: Group
     added: Sequence[Added]
     epoch: int
+    began_ns: int
+    committed_ns: int
 
 
 class Ingest:
@@ -154,10 +156,11 @@ class Ingest:
             failpoint.reach("ingest.mid_ack")
         failpoint.reach("ingest.after_ack")
         told = self._tell(kept)
-        self._count(kept, received=len(arrivals), receipts=told)
+        self._count(kept, arrivals, receipts=told)
 
     def _keep(self, connection: Connection, arrivals: Sequence[Arrival]) -> Kept:
         """Judge a group and commit what is to be kept of it."""
+        began_ns = time.time_ns()
         group = assemble(self._judge.judge(connection, arrivals))
         self._numbers.learn(connection, group.messages)
         with store_errors(), connection.transaction():
@@ -167,7 +170,7 @@ class Ingest:
             count_rejections(connection, group.rejections)
             failpoint.reach("ingest.before_commit")
         failpoint.reach("ingest.after_commit")
-        return Kept(group, added, epoch or 0)
+        return Kept(group, added, epoch or 0, began_ns, time.time_ns())
 
     def _tell(self, kept: Kept) -> int:
         """Publish the receipts of a group; return how many."""
@@ -188,7 +191,7 @@ class Ingest:
                 count += self._subscriber.publish(topic, self._key.encode(receipt))
         return count
 
-    def _count(self, kept: Kept, *, received: int, receipts: int) -> None:
+    def _count(self, kept: Kept, arrivals: Sequence[Arrival], *, receipts: int) -> None:
         contradictions = [it.message for it in kept.added if it.contradicts]
         for message in contradictions:
             logger.warning(
@@ -203,11 +206,18 @@ class Ingest:
             )
         self.tally.add(
             rejected=kept.group.refused,
-            received=received,
+            received=len(arrivals),
             stored=len(kept.added),
             duplicates=len(kept.group.messages) - len(kept.added),
             equivocations=len(contradictions),
+            receipted=sum(len(told.held) for told in kept.group.told.values()),
             receipts=receipts,
+        )
+        self.tally.follow(
+            [it.message for it in kept.added],
+            first_received_at_ms=arrivals[0].received_at_ms,
+            began_ns=kept.began_ns,
+            committed_ns=kept.committed_ns,
         )
 
 
