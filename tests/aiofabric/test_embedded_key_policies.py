@@ -8,8 +8,8 @@ from fabric_protos.ledger.rwset.kvrwset import kv_rwset_pb2
 from fabric_protos.peer import transaction_pb2
 
 from aiofabric.chaincode import key_policy
-from aiofabric.embedded import RequestRefusedError, status
-from support.embedded_client import Client, commit_together, opened, result_of, transaction_id
+from aiofabric.embedded import ProvisionError, RequestRefusedError, status
+from support.embedded_client import Client, action_payload, commit_together, opened, result_of, transaction_id
 from support.embedded_network import provision
 
 VALID, POLICY, CONFLICT = (
@@ -124,3 +124,34 @@ async def test_what_a_called_chaincode_reads_is_checked_too(directory: Path) -> 
         envelopes = [await client.endorse(ledger, "call", "other", "add", "n", "1") for _ in range(2)]
         assert [code for _, code in await commit_together(client, ledger, *envelopes)] == [VALID, CONFLICT]
         assert await other.evaluate(ledger, "get", "n") == b"1"
+
+
+async def test_a_chaincode_may_have_its_own_policy(tmp_path: Path) -> None:
+    policies = {"assets": "OR('Org2MSP.peer')"}
+    directory = provision(tmp_path / "ledger", chaincodes=CHAINCODES, policies=policies)
+    async with opened(directory) as ledger:
+        client = Client.of(directory)
+        assert (await client.submit(ledger, "put", "k", "1", organisations=["Org2MSP"]))[1] == VALID
+        assert (await client.submit(ledger, "put", "k", "2", organisations=["Org1MSP"]))[1] == POLICY
+        assert (await client.submit(ledger, "get", "k", organisations=["Org1MSP"]))[1] == POLICY
+        assert (await client.submit(ledger, "put", "k", "3"))[1] == VALID  # planned
+        other = Client(client.identity, client.sign, chaincode="other")
+        assert (await other.submit(ledger, "put", "k", "1", organisations=["Org2MSP"]))[1] == POLICY  # the channel's
+        called = await client.endorse(ledger, "call", "other", "put", "k", "1")
+        assert len(action_payload(called).action.endorsements) == 2  # both chaincodes are written to
+        assert (await client.commit(ledger, called))[1] == VALID
+    assert status(directory).verified
+
+
+@pytest.mark.parametrize(
+    ("policies", "words"),
+    [
+        ({"absent": "OR('Org1MSP.peer')"}, "no chaincode of the ledger"),
+        ({"assets": "OR('Org9MSP.peer')"}, "Org9MSP"),
+        ({"assets": "Org1MSP"}, "neither AND, OR or OutOf"),
+    ],
+)
+def test_policies_that_cannot_be(tmp_path: Path, policies: dict[str, str], words: str) -> None:
+    with pytest.raises(ProvisionError, match=words):
+        provision(tmp_path / "ledger", chaincodes=CHAINCODES, policies=policies)
+    assert not (tmp_path / "ledger").exists()

@@ -20,7 +20,10 @@ from support.embedded_network import provision
 
 VALID = 0
 SECRET = b"a secret that only members have"
-BOTH, OWN = Collection("Both", ("Org1MSP", "Org2MSP")), Collection("Own", ("Org1MSP",), endorsers=("Org1MSP",))
+BOTH, OWN = (
+    Collection("Both", ("Org1MSP", "Org2MSP")),
+    Collection("Own", ("Org1MSP",), endorsement_policy="OR('Org1MSP.peer')"),
+)
 PRIVATE = {"assets": "support.scenario_chaincodes.private:invoke"}
 
 
@@ -169,7 +172,8 @@ async def test_only_members_may_write_where_the_collection_says_so(directory: Pa
         ({"assets": [Collection("a b", ("Org1MSP",))]}, "'a b'"),
         ({"assets": [Collection("c", ())]}, "give members"),
         ({"assets": [Collection("c", ("Org9MSP",))]}, "give members"),
-        ({"assets": [Collection("c", ("Org1MSP",), endorsers=("Org9MSP",))]}, "give members"),
+        ({"assets": [Collection("c", ("Org1MSP",), endorsement_policy="OR('Org9MSP.peer')")]}, "Org9MSP"),
+        ({"assets": [Collection("c", ("Org1MSP",), endorsement_policy="Org1MSP")]}, "neither AND, OR or OutOf"),
     ],
 )
 def test_collections_that_cannot_be(tmp_path: Path, collections: dict[str, list[Collection]], words: str) -> None:

@@ -9,7 +9,7 @@ from fabric_protos.peer import transaction_pb2
 
 from aiofabric.errors import CommitError
 from aiofabric.gateway import Transaction
-from support.scenario_ledger import BASIC, ERRORS, ORG1, ORG2, ORG3, ScenarioLedger
+from support.scenario_ledger import BASIC, ERRORS, OPEN, ORG1, ORG2, ORG3, ScenarioLedger
 
 
 def endorsers(transaction: Transaction) -> list[str]:
@@ -40,6 +40,23 @@ async def test_submit_to_organisations(
         assert endorsers(transaction) == organisations
         status = await (await transaction.submit()).status()
         assert status.code_name == code
+
+
+@pytest.mark.parametrize("organisations", [[ORG1], [ORG2], [ORG3], [ORG1, ORG3]])
+async def test_submit_where_one_organisation_is_enough(
+    ledger: ScenarioLedger, key: str, organisations: Sequence[str]
+) -> None:
+    async with ledger.gateway() as gateway:
+        contract = ledger.contract(gateway, OPEN)
+        assert await contract.submit("put", key, "x", endorsing_organizations=organisations) == b"x"
+        assert await contract.evaluate("get", key) == b"x"
+
+
+async def test_the_own_organisation_is_planned_for_where_one_is_enough(ledger: ScenarioLedger, key: str) -> None:
+    for organisation in (ORG1, ORG2, ORG3):
+        async with ledger.gateway(organisation) as gateway:
+            transaction = await ledger.contract(gateway, OPEN).proposal("put", key, "x").endorse()
+        assert endorsers(transaction) == [organisation]
 
 
 async def test_too_few_organisations_are_an_error_of_the_commit(ledger: ScenarioLedger, key: str) -> None:

@@ -119,11 +119,19 @@ def provision(
     organisations: Sequence[Organisation] = TWO_ORGANISATIONS,
     chaincodes: Mapping[str, str] | None = None,
     collections: Mapping[str, Sequence[Collection]] | None = None,
+    policies: Mapping[str, str] | None = None,
     channel: str = CHANNEL,
 ) -> Path:
     """Make a ledger with the example contract, or with others."""
     contracts = chaincodes or {CHAINCODE: "support.embedded_contract:invoke"}
-    initialise(directory, channel=channel, organisations=organisations, chaincodes=contracts, collections=collections)
+    initialise(
+        directory,
+        channel=channel,
+        organisations=organisations,
+        chaincodes=contracts,
+        collections=collections,
+        policies=policies,
+    )
     return directory
 
 

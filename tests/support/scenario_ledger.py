@@ -4,7 +4,7 @@
         async with ledger.gateway("Org1MSP") as gateway:
             await ledger.contract(gateway, BASIC).submit("put", "key", "value")
 
-Both have the organisations Org1MSP to Org3MSP, whose majority endorses, and the same three chaincodes.
+Both have the organisations Org1MSP to Org3MSP, whose majority endorses, and the same chaincodes.
 """
 
 import asyncio
@@ -29,8 +29,11 @@ from support.fabric_network import CHAINCODE_ENVIRONMENT, FabricNetwork, binarie
 
 TESTS = Path(__file__).parents[1]
 ORG1, ORG2, ORG3 = ORGANISATIONS = ("Org1MSP", "Org2MSP", "Org3MSP")
-BASIC, PRIVATE, ERRORS = "basic", "private", "errors"
-CHAINCODES = {name: f"support.scenario_chaincodes.{name}:invoke" for name in (BASIC, PRIVATE, ERRORS)}
+BASIC, PRIVATE, ERRORS, OPEN = "basic", "private", "errors", "open"
+CHAINCODES = {
+    **{name: f"support.scenario_chaincodes.{name}:invoke" for name in (BASIC, PRIVATE, ERRORS)},
+    OPEN: "support.scenario_chaincodes.basic:invoke",  # which any one organisation endorses
+}
 ORG1_COLLECTION, ORG3_COLLECTION, SHARED_COLLECTION = "Org1Collection", "Org3Collection", "SharedCollection"
 MEMBERS = {ORG1_COLLECTION: (ORG1,), ORG3_COLLECTION: (ORG3,), SHARED_COLLECTION: (ORG1, ORG3)}
 """Everybody may write to them, their members may read; a collection of one organisation is endorsed by it."""
@@ -87,6 +90,7 @@ class EmbeddedScenarioLedger(ScenarioLedger):
             organisations=[embedded.Organisation(msp_id) for msp_id in ORGANISATIONS],
             chaincodes=CHAINCODES,
             collections={PRIVATE: [_embedded_collection(name) for name in MEMBERS]},
+            policies={OPEN: "OR('Org1MSP.peer', 'Org2MSP.peer', 'Org3MSP.peer')"},
         )
 
     def address(self, msp_id: str) -> tuple[str, bytes]:
@@ -149,11 +153,13 @@ class FabricScenarioLedger(ScenarioLedger):
         return self._fabric.user(msp_id)
 
     async def deploy(self) -> None:
-        """Deploy the three chaincodes and run their servers."""
+        """Deploy the chaincodes and run their servers."""
         made = self._fabric.network
         for name, entry_point in CHAINCODES.items():
             collections = [_fabric_collection(each) for each in MEMBERS] if name == PRIVATE else []
-            await made.deploy(network.ChaincodeDefinition(name, collections=collections))
+            policy = network.NOutOf(1, ORGANISATIONS) if name == OPEN else None
+            definition = network.ChaincodeDefinition(name, collections=collections, endorsement_policy=policy)
+            await made.deploy(definition)
             await made.start_chaincode(name, entry_point=entry_point, environment=CHAINCODE_ENVIRONMENT)
 
     @asynccontextmanager
@@ -185,8 +191,8 @@ class FabricScenarioLedger(ScenarioLedger):
 
 def _embedded_collection(name: str) -> embedded.Collection:
     members = MEMBERS[name]
-    endorsers = members if len(members) == 1 else ()
-    return embedded.Collection(name, members, member_only_write=False, endorsers=endorsers)
+    policy = f"OR('{members[0]}.peer')" if len(members) == 1 else ""
+    return embedded.Collection(name, members, member_only_write=False, endorsement_policy=policy)
 
 
 def _fabric_collection(name: str) -> network.Collection:

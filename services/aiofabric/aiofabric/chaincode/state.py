@@ -72,7 +72,11 @@ class PublicState(Protocol):
         """Iterate over the committed changes of a key, newest first."""
 
     def set_state_validation_parameter(self, key: str, policy: bytes) -> None:
-        """Give a key its own endorsement policy (see `key_policy`); empty bytes remove it."""
+        """Give a key its own endorsement policy (see `key_policy`, `policy_expression`); empty bytes take it away.
+
+        A gateway cannot plan endorsements for a key whose policy was taken away (Fabric 3.1.5, 2.5.16): clients have to
+        name the organisations from then on. Another policy in its place needs no such care.
+        """
 
     def get_state_validation_parameter(self, key: str) -> bytes | None:
         """Return a key's own endorsement policy, or None."""

@@ -59,7 +59,7 @@ class Channel:
             inspector=Inspector(description.channel, membership=membership, chaincodes=description.chaincodes),
             policies=policies,
             orderers=[membership.member(orderer.serialized())],
-            rules=EndorsementRules(policies, collections=collections, state=state),
+            rules=EndorsementRules(policies, chaincodes=description.policies, collections=collections, state=state),
             state=state,
             private=private,
         )

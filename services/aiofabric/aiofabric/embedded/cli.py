@@ -47,6 +47,7 @@ def _init(options: argparse.Namespace) -> int:
         channel=options.channel,
         organisations=[Organisation(msp_id) for msp_id in options.organisation],
         chaincodes=dict(entry.split("=", 1) for entry in options.chaincode),
+        policies=dict(entry.split("=", 1) for entry in options.policy),
     )
     print(f"channel {description.channel}, genesis block {description.genesis_hash}")
     return 0
@@ -78,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--channel", default="mychannel")
     init.add_argument("--organisation", action="append", required=True, metavar="MSP", help="give one or more")
     init.add_argument("--chaincode", action="append", required=True, metavar="NAME=MODULE:ATTRIBUTE", type=_pair)
+    init.add_argument(
+        "--policy", action="append", default=[], metavar="NAME=POLICY", type=_pair,
+        help="a chaincode's own endorsement policy, such as \"OR('Org1MSP.peer','Org2MSP.peer')\"",
+    )  # fmt: skip
     add = _command(commands, "add-user", _add_user, "issue one more client identity")
     add.add_argument("organisation", metavar="MSP")
     add.add_argument("name")

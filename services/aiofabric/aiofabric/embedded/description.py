@@ -24,6 +24,7 @@ class Description:
     chaincodes: Mapping[str, str]
     genesis_hash: str
     collections: Mapping[str, tuple[Collection, ...]] = field(default_factory=dict)
+    policies: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> bytes:
         """Return the content of the file."""
@@ -34,6 +35,7 @@ class Description:
             "organisations": list(self.organisations),
             "orderer": self.orderer,
             "chaincodes": dict(self.chaincodes),
+            "policies": dict(self.policies),
             "collections": {
                 name: [dataclasses.asdict(entry) for entry in entries] for name, entries in self.collections.items()
             },
@@ -53,6 +55,7 @@ def describe(directory: Path) -> Description:
             orderer=document["orderer"],
             chaincodes=dict(document["chaincodes"]),
             genesis_hash=document["genesis"],
+            policies=dict(document.get("policies", {})),
             collections={
                 name: tuple(_collection(entry) for entry in entries)
                 for name, entries in document.get("collections", {}).items()
@@ -65,4 +68,4 @@ def describe(directory: Path) -> Description:
 
 
 def _collection(document: Mapping[str, Any]) -> Collection:
-    return Collection(**{**document, "members": tuple(document["members"]), "endorsers": tuple(document["endorsers"])})
+    return Collection(**{**document, "members": tuple(document["members"])})

@@ -14,7 +14,7 @@ from aiofabric.chaincode import Response
 from aiofabric.embedded.contracts import ChaincodeLaunchError
 from aiofabric.embedded.errors import Code, RequestRefusedError
 from aiofabric.embedded.peer import Peer, Result, Simulator, response_payload
-from aiofabric.embedded.planning import DEFAULT_INTEREST, Layout, Planner, interest_of
+from aiofabric.embedded.planning import Layout, Planner, default_interest, interest_of
 from aiofabric.embedded.proposal import Proposal
 from aiofabric.embedded.simulation import Invocation
 from aiofabric.errors import PeerDetail
@@ -121,7 +121,8 @@ class Endorser:
     def _planned_elsewhere(self, work: _Round) -> list[Layout]:
         if work.proposal.invocation.transient:
             raise _no_own_peer()
-        plan = self._planner.layouts(DEFAULT_INTEREST, preferred=work.creator_msp_id)
+        interest = default_interest(work.proposal.invocation.chaincode, rules=self._planner.rules)
+        plan = self._planner.layouts(interest, preferred=work.creator_msp_id)
         for first in dict.fromkeys(msp_id for layout in plan for msp_id in layout[:1]):
             if self._ask(work, first):
                 return self._layouts(work)
@@ -131,7 +132,7 @@ class Endorser:
 
     def _layouts(self, work: _Round) -> list[Layout]:
         ((first, result),) = work.results.items()
-        interest = interest_of(result.sets, rules=self._planner.rules)
+        interest = interest_of(result.sets, chaincode=work.proposal.invocation.chaincode, rules=self._planner.rules)
         protect = bool(work.proposal.invocation.transient)
         layouts = self._planner.layouts(interest, preferred=first, protect=protect)
         if layouts:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from aiofabric.embedded.endorsement_rules import EndorsementRules, Policy
 from aiofabric.embedded.membership import Member
-from aiofabric.embedded.policy import ENDORSEMENT
 from aiofabric.embedded.private_collections import Collections
 from aiofabric.embedded.read_write_set import ReadWriteSet, hashed
 from aiofabric.embedded.state import Space
@@ -33,11 +32,13 @@ class Interest:
     written_collections: frozenset[Space] = frozenset()
 
 
-DEFAULT_INTEREST = Interest(frozenset({ENDORSEMENT}))
+def default_interest(chaincode: str, *, rules: EndorsementRules) -> Interest:
+    """Return what is needed of a chaincode as long as nothing is known of the transaction."""
+    return Interest(frozenset({rules.space_policy(Space(chaincode))}))
 
 
-def interest_of(sets: ReadWriteSet, *, rules: EndorsementRules) -> Interest:
-    """Return what a simulated transaction needs.
+def interest_of(sets: ReadWriteSet, *, chaincode: str, rules: EndorsementRules) -> Interest:
+    """Return what a simulated transaction that was made for a chaincode needs.
 
     Writes are planned for as they are judged at commit, but for a key whose policy was taken away again: with that one
     nothing can be planned, as with Fabric's discovery, and the client has to name the endorsers. A chaincode that only
@@ -54,8 +55,10 @@ def interest_of(sets: ReadWriteSet, *, rules: EndorsementRules) -> Interest:
             if space.collection:
                 (read if recorded.values_read else written).add(space)
         if not any(other.changed for name, other in sets.spaces.items() if name.chaincode == space.chaincode):
-            policies.add(ENDORSEMENT)
-    return Interest(frozenset(policies or {ENDORSEMENT}), frozenset(read), frozenset(written))
+            policies.add(rules.space_policy(Space(space.chaincode)))
+    if not sets.spaces:
+        return default_interest(chaincode, rules=rules)
+    return Interest(frozenset(policies), frozenset(read), frozenset(written))
 
 
 class Planner:

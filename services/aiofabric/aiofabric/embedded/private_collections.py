@@ -8,6 +8,7 @@ from collections.abc import Collection as Group
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from aiofabric.chaincode import key_policy, policy_expression
 from aiofabric.embedded.errors import ProvisionError
 from aiofabric.embedded.state import Space
 
@@ -23,14 +24,14 @@ class Collection:
         members: organisations whose peers hold the values.
         member_only_read: whether only clients of the members may read.
         member_only_write: whether only they may write.
-        endorsers: organisations that must all endorse a write to it; none: the chaincode's policy decides.
+        endorsement_policy: who endorses writes to it (see `policy_expression`); the chaincode's if empty.
     """
 
     name: str
     members: tuple[str, ...]
     member_only_read: bool = True
     member_only_write: bool = True
-    endorsers: tuple[str, ...] = ()
+    endorsement_policy: str = ""
 
 
 class Collections:
@@ -52,6 +53,17 @@ class Collections:
         return [space for space, collection in self._collections.items() if msp_id in collection.members]
 
 
+def check_policy(expression: str, *, organisations: Group[str]) -> None:
+    """Raise ProvisionError if a policy cannot be read, or names others than these organisations."""
+    try:
+        named = key_policy.organisations(policy_expression.parse(expression))
+    except ValueError as error:
+        raise ProvisionError(str(error)) from error
+    strangers = sorted(set(named).difference(organisations))
+    if strangers:
+        raise ProvisionError(f"policy {expression!r} names no organisation of the ledger: {', '.join(strangers)}")
+
+
 def check_collections(
     collections: Mapping[str, Sequence[Collection]], *, chaincodes: Group[str], organisations: Group[str]
 ) -> None:
@@ -64,6 +76,7 @@ def check_collections(
         if wrong:
             raise ProvisionError(f"not a name of a collection, or given twice: {', '.join(map(repr, wrong))}")
         for entry in entries:
-            strangers = {*entry.members, *entry.endorsers}.difference(organisations)
-            if strangers or not entry.members:
+            if set(entry.members).difference(organisations) or not entry.members:
                 raise ProvisionError(f"collection {entry.name}: give members that are organisations of the ledger")
+            if entry.endorsement_policy:
+                check_policy(entry.endorsement_policy, organisations=organisations)

@@ -26,7 +26,7 @@ from aiofabric.embedded.description import DESCRIPTION_FILE, Description, descri
 from aiofabric.embedded.errors import ProvisionError
 from aiofabric.embedded.frames import sync_directory
 from aiofabric.embedded.genesis import Anchors, genesis_block
-from aiofabric.embedded.private_collections import Collection, check_collections
+from aiofabric.embedded.private_collections import Collection, check_collections, check_policy
 from aiofabric.embedded.storage import BLOCK_FILE, BlockFile
 from aiofabric.identity import CertificateAuthority, Identity, IssuedIdentity, Role, Signer, private_key_signer
 
@@ -54,6 +54,7 @@ def initialise(
     organisations: Sequence[Organisation],
     chaincodes: Mapping[str, str],
     collections: Mapping[str, Sequence[Collection]] | None = None,
+    policies: Mapping[str, str] | None = None,
 ) -> Description:
     """Make a new ledger in an empty or absent directory.
 
@@ -63,12 +64,19 @@ def initialise(
         organisations: those that endorse and use it, at least one. Their order is the order in which peers are asked.
         chaincodes: contracts by name, each an entry point "module:attribute" (`aiofabric.chaincode.Chaincode`).
         collections: private data collections of chaincodes by the chaincode's name.
+        policies: endorsement policies of chaincodes (`aiofabric.chaincode.policy_expression`) by the chaincode's name;
+            the others are under the channel's: a majority of the organisations.
 
     Raises ProvisionError if it cannot be made as asked; nothing is left half-made but files in that directory.
     """
     private = {name: tuple(entries) for name, entries in (collections or {}).items()}
     _check(directory, channel, organisations, chaincodes)
-    check_collections(private, chaincodes=chaincodes, organisations=[entry.msp_id for entry in organisations])
+    msp_ids = [organisation.msp_id for organisation in organisations]
+    check_collections(private, chaincodes=chaincodes, organisations=msp_ids)
+    for chaincode, expression in (policies or {}).items():
+        if chaincode not in chaincodes:
+            raise ProvisionError(f"a policy of {chaincode}, which is no chaincode of the ledger")
+        check_policy(expression, organisations=msp_ids)
     directory.mkdir(parents=True, exist_ok=True)
     tls = CertificateAuthority.create("embedded-ledger", purpose="tlsca")
     _write_pair(directory / "tls", IssuedIdentity(tls.certificate_pem, tls.key_pem), names=("ca.pem", "ca-key.pem"))
@@ -86,6 +94,7 @@ def initialise(
         chaincodes=dict(chaincodes),
         genesis_hash=blocks.block_hash(genesis.header).hex(),
         collections=private,
+        policies=dict(policies or {}),
     )
     _write(directory / DESCRIPTION_FILE, description.document(), mode=_PUBLIC)
     sync_directory(directory)
