@@ -1,7 +1,9 @@
 """C2SP tlog-tiles: paths of its text, contents, growth, and hashes read back out of tiles."""
 
+from collections.abc import Callable
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from support.log_export import leaves
@@ -20,9 +22,11 @@ from wayproof.log import (
     tile_bytes,
 )
 from wayproof.log.nodes import covering
+from wayproof.log.tiles import extend, partial_tiles
 
 SIZE = 70_000
-SOURCE = MemorySubtrees(leaves(SIZE))
+LEAVES = list(leaves(SIZE))
+SOURCE = MemorySubtrees(LEAVES)
 
 
 def read_tile(tile: Tile) -> bytes:
@@ -116,3 +120,23 @@ def test_a_damaged_tile_is_named() -> None:
         source.subtrees([Node(16, 0)])
     with pytest.raises(LogError, match="no whole subtree"):
         source.subtrees([Node(17, 0)])
+
+
+@given(st.integers(0, 66_500), st.integers(0, 1_200))
+@example(0, 0)
+@example(65_535, 1)
+@example(65_536, 257)
+@example(65_000, 1_000)
+def test_tiles_that_grow_are_those_of_the_larger_tree(size: int, more: int) -> None:
+    begun = {(tile.level, tile.index): read_tile(tile) for tile in partial_tiles(size)}
+    grown = extend(begun, size=size, leaves=LEAVES[size : size + more])
+    assert grown == {(tile.level, tile.index): read_tile(tile) for tile in hash_tiles(size + more, since=size)}
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-32], lambda content: content + bytes(32)])
+def test_a_tile_of_another_width_stops_growth(damage: Callable[[bytes], bytes]) -> None:
+    begun = {(tile.level, tile.index): read_tile(tile) for tile in partial_tiles(300)}
+    with pytest.raises(LogError, match="instead of"):
+        extend(begun | {(0, 1): damage(begun[0, 1])}, size=300, leaves=LEAVES[300:301])
+    with pytest.raises(LogError, match="instead of"):
+        extend({}, size=300, leaves=LEAVES[300:301])

@@ -9,7 +9,7 @@ The rules (docs/reference/log.md):
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter
 
 from wayproof.log.errors import LogError
@@ -37,7 +37,9 @@ def seal(rows: Iterable[LogRow], *, size: int) -> tuple[LogRow, ...]:
     if any(row.index is not None and row.index >= size for row in committed):
         raise LogError(f"a row is sealed beyond size {size}; read rows and size in one transaction")
     unsealed = sorted((row for row in committed if row.index is None), key=attrgetter("received_at_ms", "ingest_id"))
-    return tuple(replace(row, index=index) for index, row in enumerate(unsealed, start=size))
+    return tuple(
+        [LogRow(row.ingest_id, row.received_at_ms, row.entry, index) for index, row in enumerate(unsealed, start=size)]
+    )
 
 
 def entries_in_order(rows: Iterable[LogRow], *, start: int = 0) -> list[bytes]:

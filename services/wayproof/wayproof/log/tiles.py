@@ -4,8 +4,9 @@ A hash tile of level L holds up to 256 neighbouring hashes of nodes of level 8·
 tile of level 0. Full ones never change; the last of each level is partial and says its width in its path.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from wayproof.log.errors import LogError, TileError
 from wayproof.log.nodes import Node
@@ -84,6 +85,44 @@ def bundle_bytes(entries: Iterable[bytes]) -> bytes:
     return b"".join(parts)
 
 
+def partial_tiles(size: int) -> Iterator[Tile]:
+    """Yield the last tile of each level of a tree of `size` where it is not full: those that grow."""
+    level = 0
+    while hashes := size >> (TILE_HEIGHT * level):
+        if width := hashes % TILE_WIDTH:
+            yield Tile(level, hashes // TILE_WIDTH, width)
+        level += 1
+
+
+def extend(
+    begun: Mapping[tuple[int, int], bytes], *, size: int, leaves: Sequence[bytes]
+) -> dict[tuple[int, int], bytes]:
+    """Return the tiles that are new or grow, by (level, index), when leaf hashes are appended to a tree of `size`.
+
+    `begun` are the tiles of `partial_tiles(size)`. A leaf costs two hashes: its own and one above. Raises LogError if
+    one of them is missing or has another width.
+    """
+    grown: dict[tuple[int, int], bytes] = {}
+    level, hashes = 0, leaves
+    while hashes:
+        index, width = divmod(size >> (TILE_HEIGHT * level), TILE_WIDTH)
+        content = begun.get((level, index), b"") if width else b""
+        if len(content) != width * HASH_SIZE:
+            raise LogError(f"the tile {level}/{index} has {len(content)} bytes instead of {width * HASH_SIZE}")
+        above = []
+        at = 0
+        while at < len(hashes):
+            room = TILE_WIDTH - width
+            content += b"".join(hashes[at : at + room])
+            grown[level, index] = content
+            if len(content) == TILE_WIDTH * HASH_SIZE:
+                above.append(_root_of_tile(content))
+            at += room
+            index, width, content = index + 1, 0, b""
+        level, hashes = level + 1, above
+    return grown
+
+
 def tile_of(node: Node, *, size: int) -> Tile:
     """Return the tile of a tree of `size` leaves that a node's hash is read out of. Raises LogError if none is."""
     if node.span[1] > size:
@@ -131,6 +170,14 @@ def _hash_in_tile(content: bytes, *, node: Node) -> bytes:
     while len(hashes) > 1:
         hashes = [node_hash(left, right) for left, right in zip(hashes[::2], hashes[1::2], strict=True)]
     return hashes[0]
+
+
+def _root_of_tile(content: bytes) -> bytes:
+    """Return the hash above a full tile (RFC 9162 §2.1.1)."""
+    while len(content) > HASH_SIZE:
+        pairs = range(0, len(content), 2 * HASH_SIZE)
+        content = b"".join([sha256(b"\x01" + content[at : at + 2 * HASH_SIZE]).digest() for at in pairs])
+    return content
 
 
 def _widths(count: int, *, since: int) -> Iterator[tuple[int, int]]:

@@ -10,11 +10,11 @@ Only a head that the ledger has is published (`published_head`); tiles and entri
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row, scalar_row, tuple_row
 
-from wayproof.log import LogError, LogRow, LogTree, grow
+from wayproof.log import LogError, LogRow, LogTree
 from wayproof.log import seal as in_log_order
-from wayproof.store import queries, tiles
+from wayproof.store import packing, queries, tiles
 from wayproof.store.connection import Connection
 from wayproof.store.errors import store_errors
 from wayproof.store.tiles import StoredSubtrees
@@ -67,9 +67,9 @@ def seal(connection: Connection, *, epoch: int, limit: int) -> tuple[int, int]:
         size = _size(connection, "lock_epoch", epoch)
         if epochs(connection)[-1].epoch != epoch:  # seen only now: whoever opens the next one holds the lock meanwhile
             raise LogError(f"epoch {epoch} is closed; seal into the next one")
-        with connection.cursor(row_factory=class_row(LogRow)) as cursor:
+        with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
             waiting = cursor.execute(QUERIES["take_waiting"], {"limit": limit}).fetchall()
-        sealed = in_log_order(waiting, size=size)
+        sealed = in_log_order([LogRow(*row) for row in waiting], size=size)
         if sealed:
             _write(connection, sealed, epoch=epoch, size=size)
     return len(sealed), size + len(sealed)
@@ -104,13 +104,10 @@ def cut(connection: Connection, *, epoch: int, size: int) -> None:
 
 
 def _write(connection: Connection, sealed: Sequence[LogRow], *, epoch: int, size: int) -> None:
-    ingest_ids = [row.ingest_id for row in sealed]
-    columns = {"leaf_indices": [row.index for row in sealed], "ingest_ids": ingest_ids}
-    connection.execute(QUERIES["insert_leaves"], {"epoch": epoch, **columns})
-    leaves = (leaf_hash(row.entry) for row in sealed)
-    grown = grow(StoredSubtrees(connection, epoch, size), size=size, leaves=leaves)
-    tiles.append(connection, grown, epoch=epoch, size=size)
-    connection.execute(QUERIES["delete_waiting"], {"ingest_ids": ingest_ids})
+    with connection.cursor() as cursor, cursor.copy(QUERIES["copy_leaves"]) as copy:
+        for block in packing.file([packing.leaves(epoch, size, [row.ingest_id for row in sealed])]):
+            copy.write(block)
+    tiles.append(connection, [leaf_hash(row.entry) for row in sealed], epoch=epoch, size=size)
     connection.execute(QUERIES["set_size"], {"epoch": epoch, "size": size + len(sealed)})
 
 

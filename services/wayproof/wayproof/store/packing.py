@@ -21,6 +21,7 @@ _UNSIGNED_END = struct.Struct(">i16si32si32siiiqiqiiii")
 _SIGNED_END = struct.Struct(">i16si32si32siiiqiqi32siii")
 _READING = struct.Struct(">hiiiqiqihiiiqihi")
 _WAITING = struct.Struct(">hiq")
+_LEAF = struct.Struct(">hiiiqiq")
 _COLUMNS = 15
 _ABSENT = -1
 
@@ -105,6 +106,12 @@ def waiting(ingest_ids: Iterable[int]) -> bytes:
     """Return rows of messages that wait for their index."""
     pack = _WAITING.pack
     return b"".join([pack(1, 8, it) for it in ingest_ids])
+
+
+def leaves(epoch: int, first_index: int, ingest_ids: Iterable[int]) -> bytes:
+    """Return rows that give messages their index in the log, one after the other."""
+    pack = _LEAF.pack
+    return b"".join([pack(3, 4, epoch, 8, index, 8, it) for index, it in enumerate(ingest_ids, start=first_index)])
 
 
 def file(rows: Iterable[bytes], *, block_bytes: int = 1 << 17) -> Iterator[bytes]:

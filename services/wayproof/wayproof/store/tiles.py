@@ -1,12 +1,12 @@
 """The log's hash tiles in the store: grown by sealing, read as a tree or one by one (docs/reference/log.md)."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg.rows import class_row, scalar_row
 
 from wayproof.log import Bundle, LogError, Node, Tile, TileError, TileSource, bundle_bytes
-from wayproof.log.tiles import TILE_HEIGHT, TILE_WIDTH, tile_of
+from wayproof.log.tiles import TILE_HEIGHT, TILE_WIDTH, extend, partial_tiles, tile_of
 from wayproof.store import queries
 from wayproof.store.connection import Connection
 from wayproof.store.errors import store_errors
@@ -55,27 +55,21 @@ def read_bundle(connection: Connection, bundle: Bundle, *, epoch: int, size: int
     return bundle_bytes(entries)
 
 
-def append(connection: Connection, grown: Iterable[tuple[Node, bytes]], *, epoch: int, size: int) -> None:
-    """Add the subtrees that became whole (`wayproof.log.grow`) to the tiles of a tree that had `size` leaves.
+def append(connection: Connection, leaves: Sequence[bytes], *, epoch: int, size: int) -> None:
+    """Append leaf hashes to the tiles of a tree that had `size` leaves.
 
-    Within a transaction. Raises LogError if a tile is there that this log never had.
+    Within a transaction. Raises LogError if a tile is there that this log never had, or one is not there.
     """
-    added: dict[tuple[int, int], list[bytes]] = {}
-    for node, value in grown:
-        level, rows = divmod(node.level, TILE_HEIGHT)
-        if rows == 0:  # the levels between are folded from these
-            added.setdefault((level, node.index // TILE_WIDTH), []).append(value)
-    growing = [tile for tile in _partial_tiles(size) if (tile.level, tile.index) in added]
-    begun = {(tile.level, tile.index): kept for tile, kept in _contents(connection, growing, epoch=epoch).items()}
-    contents = [begun.get(place, b"") + b"".join(values) for place, values in added.items()]
+    begun = _contents(connection, partial_tiles(size), epoch=epoch)
+    grown = extend({(tile.level, tile.index): kept for tile, kept in begun.items()}, size=size, leaves=leaves)
     columns = {
-        "levels": [level for level, _ in added],
-        "tile_indices": [index for _, index in added],
-        "hashes": contents,
+        "levels": [level for level, _ in grown],
+        "tile_indices": [index for _, index in grown],
+        "hashes": list(grown.values()),
     }
     with store_errors():
         written = connection.execute(QUERIES["grow_tiles"], {"epoch": epoch, **columns}).rowcount
-    if written != len(contents):
+    if written != len(grown):
         raise LogError("a stored tile is not what the log's leaves make: `wayproof fsck` says which")
 
 
@@ -108,15 +102,6 @@ def _contents(connection: Connection, tiles: Iterable[Tile], *, epoch: int) -> M
         for row in cursor.execute(QUERIES["find_tiles"], {"epoch": epoch, **columns}):
             contents[wanted[row.level, row.tile_index]] = row.hashes
     return contents
-
-
-def _partial_tiles(size: int) -> Iterator[Tile]:
-    """Yield the last tile of each level where it is not full: those that grow."""
-    level = 0
-    while hashes := size >> (TILE_HEIGHT * level):
-        if width := hashes % TILE_WIDTH:
-            yield Tile(level, hashes // TILE_WIDTH, width)
-        level += 1
 
 
 def _require(count: int, part: Tile | Bundle) -> None:

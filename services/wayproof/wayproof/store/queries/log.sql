@@ -15,20 +15,17 @@ SELECT size FROM log_epoch WHERE epoch = %(epoch)s
 SELECT size FROM log_epoch WHERE epoch = %(epoch)s FOR UPDATE
 
 -- name: take_waiting
--- Messages that have no index yet, the oldest of them.
-SELECT ingest_id, received_at_ms, entry
-FROM message
-JOIN (SELECT ingest_id FROM log_waiting ORDER BY ingest_id LIMIT %(limit)s FOR UPDATE) AS waiting USING (ingest_id)
+-- Messages that have no index yet, the oldest of them; with the transaction they wait no more.
+WITH taken AS (
+    DELETE FROM log_waiting
+    WHERE ingest_id IN (SELECT ingest_id FROM log_waiting ORDER BY ingest_id LIMIT %(limit)s)
+    RETURNING ingest_id
+)
+SELECT ingest_id, received_at_ms, entry FROM taken JOIN message USING (ingest_id)
 
--- name: insert_leaves
+-- name: copy_leaves
 -- Give messages their index, for ever.
-INSERT INTO log_leaf (epoch, leaf_index, ingest_id)
-SELECT %(epoch)s, leaf_index, ingest_id
-FROM unnest(%(leaf_indices)b::bigint[], %(ingest_ids)b::bigint[]) AS sealed (leaf_index, ingest_id)
-
--- name: delete_waiting
--- They have an index now.
-DELETE FROM log_waiting WHERE ingest_id = ANY(%(ingest_ids)b::bigint[])
+COPY log_leaf (epoch, leaf_index, ingest_id) FROM STDIN (FORMAT BINARY)
 
 -- name: set_size
 -- The epoch has so many leaves now.
