@@ -9,6 +9,7 @@ PUBLIC = {
         Chaincode ChaincodeStub ClientIdentity KeyModification Response
     """,
     "aiofabric.embedded": """
+        Collection
         Description DevelopmentLedgerWarning EmbeddedLedger EmbeddedLedgerError Endpoint LedgerDamagedError
         LedgerInUseError LedgerStatus Organisation ProvisionError RequestRefusedError describe initialise
         issue_client load_user serve status
