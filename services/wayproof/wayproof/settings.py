@@ -5,6 +5,7 @@ A file names everything of one organisation's deployment; `WAYPROOF_SECTION__NAM
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -149,6 +150,40 @@ class MonitorSettings(Section):
     interval_s: Annotated[float, Field(gt=0)] = 5.0
 
 
+Process = Literal["ingest", "anchor", "projection", "monitor", "plausibility", "api"]
+
+
+class MetricsSettings(Section):
+    """Where a process shows what it counts and whether it can work: off, unless it is given a port."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. There is no log-in: only monitoring may reach it."""
+    port: Port | None = None
+    """For deployments in which every process has an address of its own: the same port for each."""
+    ports: Mapping[Process, Port] = Field(default_factory=dict)
+    """A port for each process that shall be seen, where several have one address."""
+
+    def port_of(self, process: str) -> int | None:
+        """Return the port of a process, None where it shows nothing."""
+        return next((port for name, port in self.ports.items() if name == process), self.port)
+
+
+class TracesSettings(Section):
+    """Traces of single messages, for an OpenTelemetry collector: off, unless one is named."""
+
+    endpoint: str | None = None
+    """The collector's URL for OTLP over HTTP, `http://127.0.0.1:4318/v1/traces` for instance."""
+    rate: Annotated[float, Field(ge=0, le=1)] = 0.001
+    """Share of all messages that are followed; which ones is decided by their hashes, alike in every process."""
+
+
+class RejectionsSettings(Section):
+    """How much of refused payloads that are no entries of the log is kept. What is an entry is always kept."""
+
+    keep_bytes: Annotated[int, Field(ge=0)] = 256 << 20
+    """Beyond it, the payloads of the oldest are dropped first, then their rows; both are counted."""
+
+
 class ApiSettings(Section):
     """Where the pages and the API are served."""
 
@@ -175,6 +210,9 @@ class Settings(BaseSettings):
     anchor: AnchorSettings = AnchorSettings()
     monitor: MonitorSettings = MonitorSettings()
     api: ApiSettings | None = None
+    metrics: MetricsSettings = MetricsSettings()
+    traces: TracesSettings = TracesSettings()
+    rejections: RejectionsSettings = RejectionsSettings()
     failpoint: str = ""
     """For tests of crash safety: `NAME:N` ends the process, as kill -9 does, when NAME is reached for the N-th time."""
     failpoints: Path | None = None

@@ -8,7 +8,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from wayproof import failpoint, observability, settings
+from wayproof.cli.observed import PROCESSES, observe
+from wayproof.observability.health import HEALTH
 from wayproof.settings import Settings
+
+BEAT_S = 1.0
 
 Blocking = Callable[..., None]
 Asynchronous = Callable[..., Awaitable[None]]
@@ -22,11 +26,13 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def begin(options: argparse.Namespace, *, process: str) -> Settings:
-    """Read the settings, send the log to standard error, arm the fail point."""
+    """Read the settings, send the log to standard error, arm the fail point; show a long-running process to others."""
     read = settings.load(options.settings)
     observability.configure(process=process, organisation=read.organisation)
     failpoint.arm(read.failpoint)
     failpoint.watch(read.failpoints)
+    if process in PROCESSES:
+        observe(read, process=process)
     return read
 
 
@@ -49,4 +55,15 @@ async def _until_stopped(worker: Asynchronous, read: Settings) -> None:
     stop = asyncio.Event()
     for interruption in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(interruption, stop.set)
-    await worker(read, stop=stop)
+    beating = asyncio.create_task(_beat())
+    try:
+        await worker(read, stop=stop)
+    finally:
+        beating.cancel()
+
+
+async def _beat() -> None:
+    """Show that the event loop turns."""
+    while True:
+        HEALTH.beat()
+        await asyncio.sleep(BEAT_S)

@@ -17,6 +17,9 @@ from wayproof.observability import metrics
 STUCK_AFTER_S = 60.0
 """A main loop that has not turned for so long is stuck."""
 
+ASKED_AGAIN_S = 5.0
+"""How long an answer is good."""
+
 WORKS = metrics.gauge(
     "wayproof_part_works", "1 while a part of the process works, 0 while it does not.", labels=("part",)
 )
@@ -30,6 +33,8 @@ class Health:
         self._clock = clock
         self._lock = threading.Lock()
         self._reasons: dict[str, str] = {}
+        self._questions: dict[str, Callable[[], str]] = {}
+        self._asked_at_s = float("-inf")
         self._beat_at_s: float | None = None
 
     def expect(self, *parts: str) -> None:
@@ -46,6 +51,13 @@ class Health:
         self._note(part, reason or "it failed")
         FAILURES.add(1, part)
 
+    def ask(self, part: str, question: Callable[[], str]) -> None:
+        """Let a part be asked when somebody wants to know; the answer, empty where it works, is good for a while.
+
+        The question must not raise; it is asked from the asking thread.
+        """
+        self._questions[part] = question
+
     def beat(self) -> None:
         """Note that the main loop turns. Before the first time, nobody expects it."""
         self._beat_at_s = self._clock()
@@ -58,6 +70,7 @@ class Health:
 
     def missing(self) -> Sequence[str]:
         """Return what is missing, each with its reason; nothing where the process is ready."""
+        self._ask()
         with self._lock:
             if not self._reasons:
                 return ["nothing has begun yet"]
@@ -67,7 +80,21 @@ class Health:
         """Begin anew, as a process does."""
         with self._lock:
             self._reasons.clear()
+            self._questions.clear()
+            self._asked_at_s = float("-inf")
             self._beat_at_s = None
+
+    def _ask(self) -> None:
+        with self._lock:
+            if self._clock() - self._asked_at_s < ASKED_AGAIN_S:
+                return
+            self._asked_at_s = self._clock()
+        for part, question in list(self._questions.items()):
+            reason = question()
+            if reason:
+                self.fails(part, reason)
+            else:
+                self.works(part)
 
     def _note(self, part: str, reason: str) -> None:
         with self._lock:
