@@ -16,10 +16,13 @@ from aiofabric.embedded.channel import Channel
 from aiofabric.embedded.errors import Code, IdentityRefusedError, RequestRefusedError
 from aiofabric.embedded.genesis import MAX_MESSAGE_BYTES
 from aiofabric.embedded.membership import Member
-from aiofabric.embedded.policy import READERS, WRITERS
+from aiofabric.embedded.policy import READERS, WRITERS, unsatisfied
 from aiofabric.embedded.proposal import Proposal, ProposalRefusedError
 from aiofabric.embedded.transaction import Candidate
 from aiofabric.errors import PeerDetail
+
+NO_PROPOSAL_TO_EVALUATE = "failed to unpack transaction proposal: a signed proposal is required"
+NO_PROPOSAL_TO_ENDORSE = "the proposed transaction must contain a signed proposal"
 
 # What an orderer can see is no transaction, and therefore never puts into a block.
 _NEVER_ORDERED = frozenset({transaction_pb2.BAD_COMMON_HEADER, transaction_pb2.UNKNOWN_TX_TYPE})
@@ -39,7 +42,9 @@ class Admission:
     def proposal(self, request: gateway_pb2.EvaluateRequest | gateway_pb2.EndorseRequest) -> Proposal:
         """Read a request's proposal."""
         if not request.proposed_transaction.proposal_bytes:
-            raise RequestRefusedError(Code.INVALID_ARGUMENT, message="a signed proposal is required")
+            evaluates = isinstance(request, gateway_pb2.EvaluateRequest)
+            message = NO_PROPOSAL_TO_EVALUATE if evaluates else NO_PROPOSAL_TO_ENDORSE
+            raise RequestRefusedError(Code.INVALID_ARGUMENT, message=message)
         proposal = proposals.parse(request.proposed_transaction)
         named = proposal.invocation
         for asked, found in ((request.channel_id, named.channel_id), (request.transaction_id, named.tx_id)):
@@ -90,8 +95,10 @@ class Admission:
         creator = candidate.creator
         if candidate.code in _NEVER_ORDERED or (candidate.code == transaction_pb2.BAD_PAYLOAD and not creator):
             _refuse_broadcast("BAD_REQUEST", "only well-formed endorser transactions are taken")
+        if creator and creator.not_after < now():
+            _refuse_broadcast("BAD_REQUEST", "broadcast client identity expired")
         if candidate.code == transaction_pb2.BAD_CREATOR_SIGNATURE or not creator or not self._is(creator, WRITERS):
-            _refuse_broadcast("FORBIDDEN", "implicit policy evaluation failed: the Writers policy was not satisfied")
+            _refuse_broadcast("FORBIDDEN", f"{unsatisfied('Writers')}: permission denied")
         return candidate
 
     def authorise_reader(
@@ -105,9 +112,9 @@ class Admission:
             words = f"Failed to get policy manager for channel [{channel_id}]"
             raise RequestRefusedError(Code.PERMISSION_DENIED, message=words)
         if not self._may(identity, policy=READERS, signature=request.signature, message=request.request):
-            raise RequestRefusedError(
-                Code.PERMISSION_DENIED, message="access denied: the Readers policy was not satisfied"
-            )
+            check = f"check policy on channel [{channel_id}] with policy [{READERS}]: [{unsatisfied('Readers')}]"
+            message = f"Failed evaluating policy on signed data during {check}"
+            raise RequestRefusedError(Code.PERMISSION_DENIED, message=message)
 
     def _may(self, identity: bytes, *, policy: str, signature: bytes, message: bytes) -> bool:
         try:

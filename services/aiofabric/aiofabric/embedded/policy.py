@@ -25,6 +25,14 @@ _ROLE_NAMES = {
 }
 
 
+def unsatisfied(name: str) -> str:
+    """Return Fabric's words for a policy of the channel that no organisation's member satisfies."""
+    return (
+        "implicit policy evaluation failed - 0 sub-policies were satisfied, but this policy requires 1 of the "
+        f"'{name}' sub-policies to be satisfied"
+    )
+
+
 class Policies:
     """Every policy of a channel by its path, such as ``/Channel/Application/Endorsement``, and those of single keys."""
 

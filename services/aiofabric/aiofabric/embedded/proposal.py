@@ -14,14 +14,12 @@ from google.protobuf.message import DecodeError
 
 from aiofabric.embedded.errors import Code, IdentityRefusedError, RequestRefusedError
 from aiofabric.embedded.membership import Member, Membership
-from aiofabric.embedded.policy import WRITERS, Policies
+from aiofabric.embedded.policy import WRITERS, Policies, unsatisfied
 from aiofabric.embedded.simulation import Invocation
 
 TIME_WINDOW_S = 15 * 60
-NOT_A_WRITER = (
-    f"failed evaluating policy on signed data during check policy [{WRITERS}]: [implicit policy evaluation failed - "
-    "0 sub-policies were satisfied, but this policy requires 1 of the 'Writers' sub-policies to be satisfied]"
-)
+_SECONDS = "%Y-%m-%dT%H:%M:%SZ"
+NOT_A_WRITER = f"failed evaluating policy on signed data during check policy [{WRITERS}]: [{unsatisfied('Writers')}]"
 _PROPOSAL_TYPES = (common_pb2.ENDORSER_TRANSACTION, common_pb2.CONFIG)
 
 
@@ -113,9 +111,10 @@ def check(proposal: Proposal, *, membership: Membership, policies: Policies, now
 
 def _check_window(invocation: Invocation, now: dt.datetime) -> None:
     if abs(now.timestamp() - invocation.timestamp_ms / 1000) > TIME_WINDOW_S:
+        claimed = dt.datetime.fromtimestamp(invocation.timestamp_ms // 1000, tz=dt.UTC)
         message = (
-            f"request timestamp {invocation.timestamp_ms} ms is outside the time window: more than 15m apart from the "
-            f"server's time {int(now.timestamp() * 1000)} ms"
+            f"request unauthorized due to incorrect timestamp {claimed:{_SECONDS}}, peer time {now:{_SECONDS}}, "
+            "peer.authentication.timewindow 15m0s"
         )
         raise ProposalRefusedError(message, code=Code.UNAVAILABLE)
 
