@@ -11,15 +11,18 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from wayproof import ledger as ledgers
-from wayproof.anchor.anchoring import anchor
+from wayproof.anchor.anchoring import Head, anchor, ledger_head
 from wayproof.anchor.errors import LogBehindLedger
 from wayproof.anchor.sealing import STEP, seal_step
 from wayproof.errors import WayproofError
 from wayproof.ledger import Ledger
+from wayproof.observability import metrics, tracing
+from wayproof.observability.health import HEALTH
 from wayproof.settings import Settings
 from wayproof.store import schema
 from wayproof.store.connection import Connection, connect
 from wayproof.store.errors import SchemaError, store_errors
+from wayproof.store.traced import followed_leaves
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +32,17 @@ Step = Callable[[Connection], Awaitable[None]]
 RETRY_S = 0.5
 """Pause before the database is tried again at the start."""
 
+SEALED_AT = metrics.gauge("wayproof_log_sealed_timestamp_seconds", "When all that waited was sealed, by our clock.")
+ANCHORS = metrics.counter("wayproof_anchors_total", "Heads of the log that were recorded on the ledger.")
+ANCHORED_SIZE = metrics.gauge("wayproof_anchored_size", "Leaves under the newest head that we recorded on the ledger.")
+ANCHORED_AT = metrics.gauge("wayproof_anchor_timestamp_seconds", "When a head was last recorded, by our clock.")
+ANCHORING = metrics.histogram("wayproof_anchor_seconds", "How long recording a head took, until the ledger had it.")
+
 
 async def run(settings: Settings, *, stop: asyncio.Event) -> None:
     """Seal and anchor until `stop` is set. Raises SettingsError, and SchemaError at the start."""
     settings.require_log()
+    HEALTH.expect("sealing", "anchoring")
     async with ledgers.connect(settings.ledger, msp_id=settings.organisation, user="anchor") as (_, ledger):
         if not await _store_is_ready(settings, stop=stop):
             return
@@ -48,6 +58,7 @@ async def _seal(connection: Connection) -> None:
         sealed = seal_step(connection)
         total += sealed
         await asyncio.sleep(0)  # the other task's turn, and a place to stop at
+    SEALED_AT.put(time.time())
     if total:
         logger.info("sealed", extra={"messages": total})
 
@@ -56,13 +67,34 @@ def _anchor(ledger: Ledger, settings: Settings) -> Step:
     log_id, heartbeat_s = settings.require_log().log_id, settings.anchor.heartbeat_s
 
     async def step(connection: Connection) -> None:
-        now_ms = time.time_ns() // 1_000_000
-        head = await anchor(ledger, connection, log_id=log_id, heartbeat_s=heartbeat_s, now_ms=now_ms)
+        before = await ledger_head(ledger, log_id=log_id) if tracing.is_on() else None
+        began_ns = time.time_ns()
+        head = await anchor(ledger, connection, log_id=log_id, heartbeat_s=heartbeat_s, now_ms=began_ns // 1_000_000)
         if head is not None:
             facts = {"log_id": log_id, "epoch": head.epoch, "counter": head.counter, "size": head.size}
             logger.info("anchored", extra={**facts, "root": head.root.hex()})
+            _count(head, began_ns=began_ns)
+            if before is not None:
+                _follow(connection, before, head, began_ns=began_ns)
 
     return step
+
+
+def _count(head: Head, *, began_ns: int) -> None:
+    now_ns = time.time_ns()
+    ANCHORS.add()
+    ANCHORED_SIZE.put(head.size)
+    ANCHORED_AT.put(now_ns / 1e9)
+    ANCHORING.observe((now_ns - began_ns) / 1e9)
+
+
+def _follow(connection: Connection, before: Head, head: Head, *, began_ns: int) -> None:
+    """Add a span to the traces of what the new head covers and the one before did not."""
+    now_ns = time.time_ns()
+    first = before.size if before.epoch == head.epoch else 0
+    followed = followed_leaves(connection, epoch=head.epoch, first=first, end=head.size, below=tracing.below())
+    facts = {"epoch": head.epoch, "counter": head.counter, "size": head.size}
+    tracing.record("anchor", followed, start_ns=began_ns, end_ns=now_ns, facts=facts)
 
 
 async def _repeat(step: Step, *, what: str, settings: Settings, stop: asyncio.Event) -> None:
@@ -76,8 +108,10 @@ async def _repeat(step: Step, *, what: str, settings: Settings, stop: asyncio.Ev
             with store_errors():
                 await _unless(stop, step(connection))
             report.works()
+            HEALTH.works(what)
         except WayproofError as error:
             report.failed(error)
+            HEALTH.fails(what, error.diagnostics())
         await _unless(stop, asyncio.sleep(settings.anchor.interval_s))
     if connection is not None:
         connection.close()

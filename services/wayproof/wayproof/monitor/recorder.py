@@ -10,9 +10,17 @@ from collections.abc import Sequence
 from wayproof import failpoint
 from wayproof.errors import ContractRefusal
 from wayproof.ledger import Ledger
+from wayproof.observability import metrics
 from wayproof_verifier.coldchain import Excursion, unrecorded
 
 logger = logging.getLogger(__name__)
+
+RECORDED = metrics.counter("wayproof_monitor_excursions_recorded_total", "Verdicts that the ledger took.")
+REFUSED = metrics.counter(
+    "wayproof_monitor_excursions_refused_total",
+    "Verdicts that the contract refused for good, by its code.",
+    labels=("code",),
+)
 
 ATTEMPTS = 3
 """How often the ledger is asked again when somebody else records at the same time."""
@@ -32,6 +40,7 @@ async def record(ledger: Ledger, gsin: str, *, found: Sequence[Excursion]) -> No
                 continue
             details = {"gsin": gsin, "code": refusal.code, "reason": refusal.diagnostics()}
             logger.warning("excursion refused", extra=details)
+            REFUSED.add(1, refusal.code)
         return
     logger.warning("excursion not recorded", extra={"gsin": gsin, "reason": "others record the same at the same time"})
 
@@ -42,4 +51,5 @@ async def _record(ledger: Ledger, gsin: str, found: Sequence[Excursion]) -> None
         failpoint.reach("monitor.before_submit")
         await ledger.submit("record_excursion", {"gsin": gsin, **verdict})
         failpoint.reach("monitor.after_submit")
+        RECORDED.add()
         logger.info("excursion recorded", extra={"gsin": gsin, "excursion_id": verdict["excursion_id"]})

@@ -14,6 +14,8 @@ from wayproof.errors import LedgerError, WayproofError
 from wayproof.ledger import Ledger
 from wayproof.monitor.recorder import record
 from wayproof.monitor.rounds import Rounds
+from wayproof.observability import metrics
+from wayproof.observability.health import HEALTH
 from wayproof.settings import Settings
 from wayproof.store import schema
 from wayproof.store.connection import connect
@@ -25,12 +27,19 @@ logger = logging.getLogger(__name__)
 USER = "monitor"
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 15.0
 
+LOOKED_AT = metrics.counter("wayproof_monitor_shipments_judged_total", "Shipments that were read and judged again.")
+WAITING = metrics.gauge(
+    "wayproof_monitor_shipments_waiting", "Shipments with verdicts that the ledger does not have yet."
+)
+ROUNDS = metrics.histogram("wayproof_monitor_round_seconds", "How long one look at all that is due took.")
+
 
 async def run(settings: Settings, *, stop: asyncio.Event) -> None:
     """Monitor until `stop` is set. Raises SchemaError for other tables, SettingsError.
 
     While the database or the ledger is away, it tries again, less and less often, and says so once.
     """
+    HEALTH.expect("watching")  # whether it can record shows when there is something to record
     monitoring = asyncio.create_task(_Monitor(settings).run())
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait((monitoring, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -45,8 +54,8 @@ async def run(settings: Settings, *, stop: asyncio.Event) -> None:
 class _Absence:
     """Something that is away: said once, and how long to wait before the next try."""
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self, what: str, *, part: str) -> None:
+        self._what, self._part = what, part
         self._code = ""
         self._retry_s = FIRST_RETRY_S
         self._until_s = 0.0
@@ -56,6 +65,7 @@ class _Absence:
         if error.code != self._code:
             logger.warning("waiting", extra={"away": self._what, "code": error.code, "reason": error.diagnostics()})
         self._code = error.code
+        HEALTH.fails(self._part, error.diagnostics())
         wait_s, self._retry_s = self._retry_s, min(2 * self._retry_s, LONGEST_RETRY_S)
         self._until_s = time.monotonic() + wait_s
         return wait_s
@@ -64,6 +74,7 @@ class _Absence:
         """Note that it answered."""
         if self._code:
             logger.info("going on", extra={"back": self._what})
+        HEALTH.works(self._part)
         self._code, self._retry_s, self._until_s = "", FIRST_RETRY_S, 0.0
 
     @property
@@ -77,8 +88,8 @@ class _Monitor:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._database = _Absence("database")
-        self._ledger = _Absence("ledger")
+        self._database = _Absence("database", part="watching")
+        self._ledger = _Absence("ledger", part="recording")
         self._waiting = dict[str, Sequence[Excursion]]()
 
     async def run(self) -> None:
@@ -103,13 +114,17 @@ class _Monitor:
                 await asyncio.sleep(settings.monitor.interval_s)
 
     async def _look(self, rounds: Rounds) -> None:
+        began_s = time.monotonic()
         for gsin in rounds.due(now_ms=_now_ms()):
             found = rounds.look(gsin, now_ms=_now_ms())
             if found:
                 self._waiting[gsin] = found
             else:
                 self._waiting.pop(gsin, None)
+            LOOKED_AT.add()
             await asyncio.sleep(0)  # with many shipments: end promptly when asked to
+        ROUNDS.observe(time.monotonic() - began_s)
+        WAITING.put(len(self._waiting))
 
     async def _record(self, recorded_on: Ledger) -> None:
         if self._ledger.is_waiting:
@@ -119,6 +134,7 @@ class _Monitor:
                 await record(recorded_on, gsin, found=found)
                 del self._waiting[gsin]
                 self._ledger.end()
+                WAITING.put(len(self._waiting))
         except LedgerError as error:
             self._ledger.begin(error)
 

@@ -6,6 +6,7 @@ exactly once, whenever the process dies. One process projects into a database; a
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
@@ -13,12 +14,15 @@ from aiofabric.errors import FabricError
 from aiofabric.gateway import Network
 from wayproof import failpoint, ledger
 from wayproof.errors import LedgerError, WayproofError
+from wayproof.observability import metrics, tracing
+from wayproof.observability.health import HEALTH
 from wayproof.projected import ProjectionError, ReadBlock, Write, after, fold_block, read_block
 from wayproof.settings import Settings
 from wayproof.store import schema
 from wayproof.store.connection import Connection, connect
 from wayproof.store.errors import StoreUnavailable, store_errors
 from wayproof.store.ledger_view import Checkpoint, Moment, become_writer, checkpoint, moment, put_checkpoint, put_rows
+from wayproof.store.traced import followed_leaves, heads_between
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +35,12 @@ GROUP_BLOCKS = 200
 GROUP_BYTES = 8 << 20
 """What is committed at once while there is more to catch up with."""
 
+PART = "projection"
+BLOCKS = metrics.counter("wayproof_projection_blocks_total", "Blocks whose rows were committed.")
+HEIGHT = metrics.gauge("wayproof_projection_height", "Blocks that are in the store's tables.")
+PROJECTED_AT = metrics.gauge("wayproof_projection_timestamp_seconds", "When a block was last taken in, by our clock.")
+PROJECTING = metrics.histogram("wayproof_projection_seconds", "How long a block, or a group of them, took.")
+
 
 async def run(settings: Settings, *, stop: asyncio.Event) -> None:
     """Project until `stop` is set.
@@ -38,6 +48,7 @@ async def run(settings: Settings, *, stop: asyncio.Event) -> None:
     Raises ProjectionError where the ledger is not the one that was projected so far, SchemaError for other tables,
     SettingsError. While the database or the ledger is away, it waits.
     """
+    HEALTH.expect(PART)
     projecting = asyncio.create_task(_Projection(settings).run())
     stopped = asyncio.create_task(stop.wait())
     try:
@@ -85,13 +96,17 @@ class _Projection:
         newest = (await network.newest_block()).header.number
         if reached is not None:
             await self._require_same_ledger(network, reached=reached, newest=newest)
+            HEIGHT.put(reached.height)
+        HEALTH.works(PART)
         group: list[ReadBlock] = []
         async with network.block_events(start_block=reached.height if reached else 0) as events:
             async for message in events:
                 group.append(self._read(message.SerializeToString()))
                 if group[-1].number >= newest or _is_full(group):
+                    began_ns = time.time_ns()
                     reached = take_in(connection, group, reached=reached, organisation=self._settings.organisation)
                     self._say_back(reached, blocks=len(group))
+                    self._count(connection, reached, blocks=len(group), began_ns=began_ns)
                     group = []
 
     async def _require_same_ledger(self, network: Network, *, reached: Checkpoint, newest: int) -> None:
@@ -120,7 +135,24 @@ class _Projection:
     def _read(self, data: bytes) -> ReadBlock:
         return read_block(data, contract=self._settings.ledger.contract)
 
+    def _count(self, connection: Connection, reached: Checkpoint, *, blocks: int, began_ns: int) -> None:
+        """Count blocks that were taken in, and add a span to the traces of what our heads in them cover."""
+        now_ns = time.time_ns()
+        BLOCKS.add(blocks)
+        HEIGHT.put(reached.height)
+        PROJECTED_AT.put(now_ns / 1e9)
+        PROJECTING.observe((now_ns - began_ns) / 1e9)
+        log = self._settings.log
+        if log is None or not tracing.is_on():
+            return
+        for head in heads_between(connection, log_id=log.log_id, first=reached.height - blocks, end=reached.height):
+            followed = followed_leaves(
+                connection, epoch=head.epoch, first=head.size_before, end=head.size, below=tracing.below()
+            )
+            tracing.record("project", followed, start_ns=began_ns, end_ns=now_ns, facts={"height": reached.height})
+
     def _say_away(self, error: WayproofError) -> None:
+        HEALTH.fails(PART, error.diagnostics())
         if error.code != self._away:
             logger.warning("waiting", extra={"reason": error.diagnostics(), "code": error.code})
             self._away = error.code
