@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from wayproof.errors import WayproofError
+from wayproof.plausibility.profile import Profile
 from wayproof.tls import TlsFiles
 
 Part = TypeVar("Part")
@@ -150,6 +151,17 @@ class MonitorSettings(Section):
     interval_s: Annotated[float, Field(gt=0)] = 5.0
 
 
+class PlausibilitySettings(Section):
+    """The rules of how plausible readings are (docs/reference/plausibility.md), and how they are run."""
+
+    interval_s: Annotated[float, Field(gt=0)] = 1.0
+    """How often it looks for messages that the log has more."""
+    group_size: Annotated[int, Field(ge=1, le=10_000)] = 500
+    """Most messages of one transaction."""
+    profiles: tuple[Profile, ...] = ()
+    """Rules of device models that differ from the default ones; without `models`, for every device."""
+
+
 Process = Literal["ingest", "anchor", "projection", "monitor", "plausibility", "api"]
 
 
@@ -209,6 +221,7 @@ class Settings(BaseSettings):
     enrolment: EnrolmentSettings | None = None
     anchor: AnchorSettings = AnchorSettings()
     monitor: MonitorSettings = MonitorSettings()
+    plausibility: PlausibilitySettings = PlausibilitySettings()
     api: ApiSettings | None = None
     metrics: MetricsSettings = MetricsSettings()
     traces: TracesSettings = TracesSettings()
