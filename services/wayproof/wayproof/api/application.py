@@ -11,6 +11,7 @@ from wayproof import ledger
 from wayproof.api import (
     changes,
     devices,
+    enrolment,
     evidence,
     health,
     locations,
@@ -24,8 +25,10 @@ from wayproof.api import (
     trace,
 )
 from wayproof.api.guard import Guard
+from wayproof.api.measured import Measured
 from wayproof.api.resources import Member, Resources
 from wayproof.ledger import Ledger
+from wayproof.observability.health import HEALTH
 from wayproof.settings import Settings
 from wayproof.store.connection import open_pool
 
@@ -40,6 +43,7 @@ ROUTERS = (
     evidence.router,
     changes.router,
     devices.router,
+    enrolment.router,
     rejections.router,
     locations.router,
     log.router,
@@ -59,6 +63,7 @@ def build(settings: Settings) -> FastAPI:
                 for user in ("operator", "registrar")
             ]
             app.state.resources = Resources(settings, pool, *members)
+            HEALTH.works("serving")
             yield
 
     app = FastAPI(
@@ -75,6 +80,7 @@ def build(settings: Settings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(Guard, port=settings.require_api().port)
+    app.add_middleware(Measured)  # the outermost: what the guard refuses is counted too
     _describe_refusals(app)
     return app
 

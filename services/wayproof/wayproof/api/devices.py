@@ -103,14 +103,15 @@ def get(device_id: DeviceId, resources: Held, connection: Reading) -> Device:
 )
 async def register(body: DeviceBody, resources: Held) -> Device | JSONResponse:
     """Register a device, its home log being ours."""
-    argument = {**body.argument(), "home_log": await run_in_threadpool(_home_log, resources)}
+    argument = {**body.argument(), "home_log": await run_in_threadpool(home_log, resources)}
     committed = await submit(resources, resources.registrar, "register_device", argument)
     if not committed.is_projected:
         return Pending.of(committed).answer()
-    return await run_in_threadpool(_registered, resources, body.device_id)
+    return await run_in_threadpool(registered, resources, body.device_id)
 
 
-def _home_log(resources: Resources) -> str:
+def home_log(resources: Resources) -> str:
+    """Return the log that devices of ours report to. Raises Refusal (`no_log`)."""
     with resources.connection() as connection:
         opened = epochs(connection)
     if not opened:
@@ -118,7 +119,8 @@ def _home_log(resources: Resources) -> str:
     return opened[-1].log_id
 
 
-def _registered(resources: Resources, device_id: str) -> Device:
+def registered(resources: Resources, device_id: str) -> Device:
+    """Return a device of the register. Raises Refusal (`not_found`)."""
     with resources.connection() as connection:
         found = describe_device(connection, device_id)
     if found is None:

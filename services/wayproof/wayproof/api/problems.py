@@ -30,6 +30,15 @@ STATUS_OF: Mapping[str, int] = MappingProxyType(
         "projection_behind": 503,
         "log_shortened": 503,
         "record_not_found": 404,
+        "request_malformed": 400,
+        "claim_unknown": 403,
+        "claim_expired": 403,
+        "claim_used": 409,
+        "device_exists": 409,
+        "device_revoked": 409,
+        "proof_refused": 403,
+        "certificate_unknown": 403,
+        "certificate_expired": 403,
     }
 )
 """Errors of the platform that are not faults of ours; every other one is answered 500, without its words."""

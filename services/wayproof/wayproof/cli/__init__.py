@@ -43,6 +43,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "monitor": Verb("follow open shipments against their limits, and record excursions"),
         "api": Verb("serve an organisation's pages and API", "api"),
         "simulate": Verb("be devices: measure, sign, publish, keep until receipted", "simulate"),
+        "device": Verb("devices: authority, claim, enrol, renew, revoke, list, gate", "ingest"),
         "evidence": Verb("write the evidence file of a shipment"),
         "fsck": Verb("compute the log and the projection again, and name what does not match"),
         "log": Verb("the organisation's log: register, retire"),

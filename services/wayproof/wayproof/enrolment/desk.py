@@ -12,7 +12,7 @@ from cryptography import x509
 
 from wayproof.enrolment import certificate as certificates
 from wayproof.enrolment.authority import Authority
-from wayproof.enrolment.certificate import DeviceName
+from wayproof.enrolment.certificate import DeviceName, name_of
 from wayproof.enrolment.claim import new_token, token_hash
 from wayproof.enrolment.errors import EnrolmentError
 from wayproof.enrolment.proof import der, renewal_bytes, require_fresh, require_signature
@@ -76,7 +76,7 @@ class Desk:
         self, connection: Connection, presented: x509.Certificate, *, signed_at_ms: int, signature: bytes, now: datetime
     ) -> x509.Certificate:
         """Issue another certificate for the key of one that is valid. Raises EnrolmentError."""
-        name = certificates.name_of(presented)
+        name = name_of(presented)
         stored = find_certificate(connection, certificates.serial_bytes(presented))
         if stored is None or stored.certificate != der(presented) or name.organisation != self.organisation:
             raise EnrolmentError("this certificate was not issued here", code="certificate_unknown")

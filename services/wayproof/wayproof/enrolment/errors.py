@@ -8,8 +8,10 @@ device_revoked        the device is revoked: register another one
 request_malformed     what was sent is no certificate, no request for one, or has a key that devices do not have
 proof_refused         a signature does not verify, or was made too long ago
 certificate_unknown   we did not issue it, or not for a device of the register
+device_unknown        no such device is registered
 certificate_expired   it ended: claim the device again
 authority_missing     the folder of the authority is not complete: `wayproof device authority` makes it
+api_unreachable       the API does not answer: try again
 """
 
 from wayproof.errors import WayproofError

@@ -119,6 +119,11 @@ def write(directory: Path, identity: Identity) -> None:
     descriptor = os.open(directory / KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(generate_key(identity.algorithm))
+    describe(directory, identity)
+
+
+def describe(directory: Path, identity: Identity) -> None:
+    """Write the description of a device whose key is there. Raises FileExistsError where there is one already."""
     with (directory / DESCRIPTION).open("x", encoding="utf-8") as description:
         description.write(identity.encode())
 
