@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fabric_protos.common import common_pb2
+from fabric_protos.peer import transaction_pb2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -213,12 +215,37 @@ def test_endorsers_of_another_channel() -> None:
         check_endorsements(made(channel_header=put("channel_id", "other")), config=CONFIG, policy=POLICY)
 
 
-def test_proposal_in_a_second_encoding_is_refused() -> None:
-    """The endorsers' hash would fit again: only the reader refuses it."""
-    payload = MADE.transaction().payload
-    again = payload + b"\x12\x00"
-    with pytest.raises(EncodingError):
-        read_transaction(raw(type(MADE.transaction())(payload=again, signature=MADE.client.sign(again))))
+UNKNOWN_FIELD = b"\xfa\x3e\x01x"
+
+
+def test_what_a_client_wrote_as_nobody_does_is_read_and_named() -> None:
+    """Peers take it, and its signature covers it; only its client can do it."""
+    payload = MADE.transaction().payload + UNKNOWN_FIELD
+    read = read_transaction(raw(type(MADE.transaction())(payload=payload, signature=MADE.client.sign(payload))))
+    check_all(read)
+    usual = read_transaction(ENVELOPE)
+    assert (usual.unusual, read.unusual) == ("", "common.Payload: unknown field 1007")
+    assert (read.args, read.namespaces) == (usual.args, usual.namespaces)
+
+
+def test_what_no_client_signs_has_one_encoding() -> None:
+    with pytest.raises(EncodingError, match="unknown field"):
+        read_transaction(ENVELOPE + UNKNOWN_FIELD)
+    with pytest.raises(EncodingError, match="unknown field"):
+        read_endorsed(MADE.transaction().payload + UNKNOWN_FIELD)
+
+
+def test_what_the_endorsers_signed_has_one_encoding() -> None:
+    envelope = MADE.transaction()
+    payload = common_pb2.Payload.FromString(envelope.payload)
+    transaction = transaction_pb2.Transaction.FromString(payload.data)
+    action = transaction_pb2.ChaincodeActionPayload.FromString(transaction.actions[0].payload)
+    action.action.proposal_response_payload += UNKNOWN_FIELD
+    transaction.actions[0].payload = action.SerializeToString()
+    payload.data = transaction.SerializeToString()
+    envelope.payload = payload.SerializeToString()
+    with pytest.raises(EncodingError, match=r"protos\.ProposalResponsePayload: unknown field"):
+        read_transaction(raw(envelope))
 
 
 @settings(max_examples=300, deadline=None)

@@ -136,9 +136,14 @@ def _read_transactions(lines: LedgerLines, tally: Tally) -> list[Carried] | None
     carried: list[Carried] = []
     for number, envelope in lines.envelopes:
         try:
-            carried.append(Carried(f"line {number}", envelope, read_transaction(envelope)))
+            transaction = read_transaction(envelope)
         except VerificationError as error:
             tally.add("file.format", Problem(f"no transaction: {error}", f"line {number}"))
+            continue
+        carried.append(Carried(f"line {number}", envelope, transaction))
+        if transaction.unusual:
+            text = f"its client wrote the transaction as nobody else does, and peers took it: {transaction.unusual}"
+            tally.add("file.format", Finding("unusual_encoding", text, f"line {number}"))
     return carried if len(carried) == len(lines.envelopes) else None
 
 

@@ -7,7 +7,7 @@ each message. Read in this order:
 2. `config`: a channel's configuration from a config block; `identity`: who belongs to its organisations.
 3. `policy`: whether a set of verified identities satisfies one of its policies.
 4. `chain`: the config blocks from a pinned genesis block on, and orderer signatures.
-5. `transaction`: an endorsed transaction and its checks.
+5. `transaction`: an endorsed transaction and its checks; `lenient`: what its client wrote, as peers read it.
 
 Everything raises `wayproof_verifier.errors.VerificationError` and nothing else.
 """

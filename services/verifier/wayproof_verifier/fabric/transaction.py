@@ -14,19 +14,22 @@ Source: Fabric's `core/common/validation/msgvalidation.go`, `protoutil/proputils
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final, Protocol, TypeVar
 
-from wayproof_verifier.errors import PolicyError, SignatureError, TransactionError, VerificationError
+from wayproof_verifier.errors import EncodingError, PolicyError, SignatureError, TransactionError, VerificationError
 from wayproof_verifier.fabric import messages
 from wayproof_verifier.fabric.config import ChannelConfig
 from wayproof_verifier.fabric.identity import Identity, Membership
+from wayproof_verifier.fabric.lenient import read_leniently
 from wayproof_verifier.fabric.messages import ChaincodeEvent, Endorsement, Response, Version
 from wayproof_verifier.fabric.policy import check_policy
+from wayproof_verifier.fabric.protobuf import Message
 from wayproof_verifier.fabric.rwset import NamespaceSet, read_namespaces
 
 HEADER_TYPE_ENDORSER_TRANSACTION: Final = 3  # common.HeaderType
 T = TypeVar("T")
+M = TypeVar("M", bound=Message)
 
 _MAX_REASONS: Final = 3  # of one kind each: more say nothing new
 _SECOND_NS: Final = 1_000_000_000
@@ -53,6 +56,7 @@ class Transaction:
     response_payload: bytes  # what the endorsers signed, each together with its own identity
     payload: bytes  # what the creator signed
     signature: bytes | None  # None: endorsed, never submitted
+    unusual: str = ""  # why it is not in the one encoding that everybody writes
 
     @property
     def reads(self) -> Mapping[str, Version | None]:
@@ -70,14 +74,20 @@ class Transaction:
 
 
 def read_transaction(envelope: bytes) -> Transaction:
-    """Read a submitted transaction from its `common.Envelope`."""
-    read = messages.Envelope.read(envelope)
-    return _read(read.payload, signature=read.signature)
+    """Read a submitted transaction from its `common.Envelope`.
+
+    What its client wrote may be in any encoding that peers take (`lenient` says why); `unusual` tells then.
+    """
+    opened = messages.Envelope.read(envelope)  # of what no signature covers, peers too take one encoding only
+    try:
+        return _read(opened.payload, signature=opened.signature, read=_strictly)
+    except EncodingError as error:
+        return replace(_read(opened.payload, signature=opened.signature, read=read_leniently), unusual=str(error))
 
 
 def read_endorsed(payload: bytes) -> Transaction:
-    """Read an endorsed, never submitted transaction from its `common.Payload`."""
-    return _read(payload, signature=None)
+    """Read an endorsed, never submitted transaction from its `common.Payload`, in its one encoding."""
+    return _read(payload, signature=None, read=_strictly)
 
 
 def check_transaction_id(transaction: Transaction) -> None:
@@ -153,19 +163,30 @@ def _endorser(transaction: Transaction, endorsement: Endorsement, *, membership:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def _read(payload: bytes, *, signature: bytes | None) -> Transaction:
-    read = messages.Payload.read(payload)
-    header = _present(read.header, "a header")
-    channel_header = messages.ChannelHeader.read(header.channel_header)
-    signature_header = messages.SignatureHeader.read(header.signature_header)
+class _Reader(Protocol):
+    """How what the client wrote is read; what the endorsers signed always has one encoding."""
+
+    def __call__(self, kind: type[M], data: bytes, /) -> M: ...
+
+
+def _strictly(kind: type[M], data: bytes, /) -> M:
+    return kind.read(data)
+
+
+def _read(payload: bytes, *, signature: bytes | None, read: _Reader) -> Transaction:
+    opened = read(messages.Payload, payload)
+    header = _present(opened.header, "a header")
+    channel_header = read(messages.ChannelHeader, header.channel_header)
+    signature_header = read(messages.SignatureHeader, header.signature_header)
     if channel_header.type != HEADER_TYPE_ENDORSER_TRANSACTION or channel_header.epoch != 0:
         raise TransactionError("no endorser transaction of epoch 0")
-    action = _read_action(read.data, signature_header=header.signature_header)
+    action = _read_action(opened.data, signature_header=header.signature_header, read=read)
     endorsed = _present(action.action, "endorsements")
     answer = messages.ProposalResponsePayload.read(endorsed.proposal_response_payload)
     result = messages.ChaincodeAction.read(answer.extension)
-    chaincode, args = _read_invocation(action.chaincode_proposal_payload)
-    _require_one_chaincode(chaincode, channel_header=channel_header, result=result)
+    chaincode, args = _read_invocation(action.chaincode_proposal_payload, read=read)
+    extension = read(messages.ChaincodeHeaderExtension, channel_header.extension)
+    _require_one_chaincode(chaincode, extension=extension, result=result)
     return Transaction(
         channel_id=channel_header.channel_id,
         tx_id=channel_header.tx_id,
@@ -194,27 +215,26 @@ def _present(part: T | None, name: str) -> T:
     return part
 
 
-def _read_action(data: bytes, *, signature_header: bytes) -> messages.ChaincodeActionPayload:
-    actions = messages.Transaction.read(data).actions
+def _read_action(data: bytes, *, signature_header: bytes, read: _Reader) -> messages.ChaincodeActionPayload:
+    actions = read(messages.Transaction, data).actions
     if len(actions) != 1:
         raise TransactionError("a transaction has exactly one action")
     if actions[0].header != signature_header:
         raise TransactionError("the action has another signature header than the transaction")
-    return messages.ChaincodeActionPayload.read(actions[0].payload)
+    return read(messages.ChaincodeActionPayload, actions[0].payload)
 
 
-def _read_invocation(proposal_payload: bytes) -> tuple[str, tuple[bytes, ...]]:
-    proposal = messages.ChaincodeProposalPayload.read(proposal_payload)
+def _read_invocation(proposal_payload: bytes, *, read: _Reader) -> tuple[str, tuple[bytes, ...]]:
+    proposal = read(messages.ChaincodeProposalPayload, proposal_payload)
     if proposal.TransientMap:
         raise TransactionError("transient data were left in the transaction")
-    spec = _present(messages.ChaincodeInvocationSpec.read(proposal.input).chaincode_spec, "an invocation")
+    spec = _present(read(messages.ChaincodeInvocationSpec, proposal.input).chaincode_spec, "an invocation")
     return _present(spec.chaincode_id, "a chaincode").name, _present(spec.input, "arguments").args
 
 
 def _require_one_chaincode(
-    name: str, *, channel_header: messages.ChannelHeader, result: messages.ChaincodeAction
+    name: str, *, extension: messages.ChaincodeHeaderExtension, result: messages.ChaincodeAction
 ) -> None:
-    extension = messages.ChaincodeHeaderExtension.read(channel_header.extension)
     named = (_present(extension.chaincode_id, "a chaincode").name, _present(result.chaincode_id, "a chaincode").name)
     if not name or named != (name, name):
         raise TransactionError("header, invocation and answer do not name the same chaincode")
