@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 READ_WITHIN_S = 1.0
 """What Mosquitto is given to read the lists anew before connections are closed."""
 CLOSED_WITHIN_S = 5.0
+PROGRAM = "mosquitto"
 RENEWED_EVERY = timedelta(days=1)
 
 
@@ -74,7 +75,10 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
 
 
 class Gate:
-    """What is written and who was closed. `pid` is Mosquitto's `pid_file`."""
+    """What is written and who was closed. `pid` is Mosquitto's `pid_file`.
+
+    `is_heeded` says whether Mosquitto was told to read what was written last.
+    """
 
     def __init__(self, folder: Folder, *, organisation: str, broker: BrokerSettings, pid: Path) -> None:
         self._folder = folder
@@ -84,7 +88,7 @@ class Gate:
         self._pid = pid
         self._written: frozenset[bytes] | None = None
         self._written_at = now_utc()
-        self._is_read = False
+        self.is_heeded = False
         self._closed: set[str] = set()
 
     def follow(self, revoked: Sequence[StoredCertificate], *, now: datetime) -> None:
@@ -100,10 +104,10 @@ class Gate:
                 by=self._authority,
                 now=now,
             )
-            self._written, self._written_at, self._is_read = wanted, now, False
-        if not self._is_read:
-            self._is_read = self._let_read()
-        if self._is_read:
+            self._written, self._written_at, self.is_heeded = wanted, now, False
+        if not self.is_heeded:
+            self.is_heeded = self._let_read()
+        if self.is_heeded:
             for device_id in denied:
                 if device_id not in self._closed and self._close(device_id):
                     self._closed.add(device_id)
@@ -111,7 +115,7 @@ class Gate:
 
     def _let_read(self) -> bool:
         try:
-            os.kill(int(self._pid.read_text("ascii")), signal.SIGHUP)
+            os.kill(_mosquitto(self._pid), signal.SIGHUP)
         except (OSError, ValueError) as error:
             logger.warning("Mosquitto cannot be told to read its lists", extra={"reason": str(error)})
             return False
@@ -136,3 +140,12 @@ class Gate:
         finally:
             client.disconnect()
         return answers == [True]
+
+
+def _mosquitto(pid_file: Path) -> int:
+    """Return Mosquitto's process id. Raises ValueError for a number that another process has by now, OSError."""
+    pid = int(pid_file.read_text("ascii"))
+    name = Path(f"/proc/{pid}/comm")
+    if name.parent.parent.exists() and name.read_text("ascii").strip() != PROGRAM:
+        raise ValueError(f"process {pid} is not {PROGRAM}")
+    return pid
