@@ -1,4 +1,4 @@
-"""The way to the broker: acknowledgements of an older connection are dropped, a full queue holds the broker back."""
+"""The way to the broker, by either client: old acknowledgements are dropped, a full queue holds the broker back."""
 
 import logging
 from collections.abc import Iterator
@@ -10,14 +10,24 @@ from paho.mqtt.enums import CallbackAPIVersion
 from support.broker import RunningBroker, running_broker
 from support.ingest_world import PATIENCE_S, until
 from wayproof.ingest.arrivals import Arrival, Arrivals
+from wayproof.ingest.mqtt import Reader
 from wayproof.ingest.subscriber import Subscriber
+from wayproof.ingest.subscription import Subscription
 from wayproof.settings import BrokerSettings
+
+Client = type[Reader] | type[Subscriber]
 
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[RunningBroker]:
     with running_broker() as running:
         yield running
+
+
+@pytest.fixture(params=[Reader, Subscriber])
+def client(request: pytest.FixtureRequest) -> Client:
+    kind: Client = request.param
+    return kind
 
 
 @pytest.fixture
@@ -30,15 +40,11 @@ def publisher(broker: RunningBroker) -> Iterator[paho.Client]:
     client.loop_stop()
 
 
-def subscriber(broker: RunningBroker, arrivals: Arrivals, *, client_id: str) -> Subscriber:
+def subscriber(client: Client, broker: RunningBroker, arrivals: Arrivals, *, client_id: str) -> Subscription:
     settings = BrokerSettings(kind="amqtt", host="127.0.0.1", port=broker.port)
-    made = Subscriber(settings, client_id=client_id, topic_filter=f"{client_id}/+", arrivals=arrivals)
+    made = client(settings, client_id=client_id, topic_filter=f"{client_id}/+", arrivals=arrivals)
     made.start()
     return made
-
-
-def subscribed(made: Subscriber) -> bool:
-    return made._is_subscribed
 
 
 def publish(publisher: paho.Client, topic: str, count: int) -> None:
@@ -61,46 +67,49 @@ def throw_out(broker: RunningBroker, client_id: str) -> None:
 
 
 def test_an_acknowledgement_counts_only_on_the_connection_that_the_message_came_by(
-    broker: RunningBroker, publisher: paho.Client
+    client: Client, broker: RunningBroker, publisher: paho.Client
 ) -> None:
     arrivals = Arrivals(most=100, most_bytes=1_000_000)
-    made = subscriber(broker, arrivals, client_id="first")
+    name = f"first-{client.__name__}"
+    made = subscriber(client, broker, arrivals, client_id=name)
     try:
-        until(lambda: subscribed(made))
-        publish(publisher, "first/a", 3)
+        until(lambda: made.is_subscribed)
+        publish(publisher, f"{name}/a", 3)
         old = take(arrivals, 3)
-        throw_out(broker, "first")
+        throw_out(broker, name)
         again = take(arrivals, 3)
         assert [it.payload for it in again] == [it.payload for it in old] == [b"0", b"1", b"2"]
         assert {it.connection for it in old}.isdisjoint({it.connection for it in again})
-        for it in old:
-            made.acknowledge([it])
-        throw_out(broker, "first")
+        made.acknowledge(old)
+        throw_out(broker, name)
         once_more = take(arrivals, 3)
         assert [it.payload for it in once_more] == [b"0", b"1", b"2"]
-        for it in once_more:
-            made.acknowledge([it])
-        publish(publisher, "first/a", 1)
+        made.acknowledge(once_more)
+        publish(publisher, f"{name}/a", 1)
         take(arrivals, 1)  # so the acknowledgements before it have been sent
         made.close()
-        made = subscriber(broker, arrivals, client_id="first")
+        made = subscriber(client, broker, arrivals, client_id=name)
         assert [it.payload for it in take(arrivals, 1)] == [b"0"]
-        until(lambda: subscribed(made))
+        until(lambda: made.is_subscribed)
         assert len(arrivals) == 0
     finally:
         made.close()
 
 
-def test_what_a_full_queue_does_not_take_waits_at_the_broker(broker: RunningBroker, publisher: paho.Client) -> None:
+def test_what_a_full_queue_does_not_take_waits_at_the_broker(
+    client: Client, broker: RunningBroker, publisher: paho.Client
+) -> None:
     arrivals = Arrivals(most=10, most_bytes=1_000_000)
-    made = subscriber(broker, arrivals, client_id="second")
+    name = f"second-{client.__name__}"
+    made = subscriber(client, broker, arrivals, client_id=name)
+    most_at_once = 11 if client is Subscriber else 500  # the lean one takes in what one read brings
     try:
-        until(lambda: subscribed(made))
-        publish(publisher, "second/a", 500)
+        until(lambda: made.is_subscribed)
+        publish(publisher, f"{name}/a", 500)
         until(lambda: len(arrivals) >= 10)
         received: list[bytes] = []
         while len(received) < 500:
-            assert len(arrivals) <= 11
+            assert len(arrivals) <= most_at_once
             for it in take(arrivals, 1):
                 assert isinstance(it.payload, bytes)
                 received.append(it.payload)
@@ -111,15 +120,20 @@ def test_what_a_full_queue_does_not_take_waits_at_the_broker(broker: RunningBrok
 
 
 def test_an_exception_ends_the_connection_and_not_the_thread(
-    broker: RunningBroker, publisher: paho.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: Client,
+    broker: RunningBroker,
+    publisher: paho.Client,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     arrivals = Arrivals(most=100, most_bytes=1_000_000)
-    made = subscriber(broker, arrivals, client_id="third")
+    name = f"third-{client.__name__}"
+    made = subscriber(client, broker, arrivals, client_id=name)
     try:
-        until(lambda: subscribed(made))
+        until(lambda: made.is_subscribed)
         with monkeypatch.context() as patch, caplog.at_level(logging.ERROR):
-            patch.setattr(arrivals, "put", lambda _: 1 / 0)
-            publish(publisher, "third/a", 1)
+            patch.setattr(arrivals, "put_all", lambda _: 1 / 0)
+            publish(publisher, f"{name}/a", 1)
             until(lambda: "ZeroDivisionError" in caplog.text)
         assert [it.payload for it in take(arrivals, 1)] == [b"0"]
         made.require_alive()

@@ -113,6 +113,10 @@ class IngestSettings(Section):
     """How long the first message of a group waits for others."""
     verifiers: Annotated[int, Field(ge=1, le=64)] = 2
     """Threads that verify signatures."""
+    client: Literal["lean", "paho"] = "lean"
+    """Which MQTT client reads: our own, or paho, which costs several times the CPU."""
+    share: Identifier | None = None
+    """Name of a shared subscription: several ingest processes, each with its own client id, then take turns."""
 
 
 class AnchorSettings(Section):

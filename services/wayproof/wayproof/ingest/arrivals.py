@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
@@ -58,9 +58,15 @@ class Arrivals:
         self._bytes = 0
         self._wanted = 1
         self._changed = threading.Condition()
+        self._on_room: Callable[[], None] | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def most(self) -> int:
+        """Messages that it holds, but for the last read."""
+        return self._most
 
     @property
     def has_room(self) -> bool:
@@ -71,6 +77,10 @@ class Arrivals:
         """Wait until more may be read; False if there is no room in time."""
         with self._changed:
             return self._changed.wait_for(lambda: self.has_room, timeout_s)
+
+    def when_room(self, call: Callable[[], None]) -> None:
+        """Let something be called, on the worker's thread, each time that there is room again."""
+        self._on_room = call
 
     def put(self, arrival: Arrival) -> None:
         """Add what came. Never waits."""
@@ -103,6 +113,7 @@ class Arrivals:
                 if len(self._waiting) == before:
                     break
             self._wanted = 1
+            had_room = self.has_room
             group: list[Arrival] = []
             taken_bytes = 0
             while self._waiting and len(group) < most:
@@ -112,4 +123,6 @@ class Arrivals:
                 group.append(self._waiting.popleft())
                 self._bytes -= group[-1].size_bytes
             self._changed.notify_all()
-            return group
+        if not had_room and self._on_room is not None:
+            self._on_room()
+        return group

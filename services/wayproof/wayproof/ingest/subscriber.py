@@ -1,4 +1,4 @@
-"""The narrow way to the broker: paho on a thread of ours, with its hazards kept in here.
+"""paho behind the narrow way to the broker (`wayproof.ingest.subscription`), its hazards kept in here.
 
 - Messages are acknowledged by hand, after the commit, in the order they came (MQTT 3.1.1 §4.6).
 - paho sends an acknowledgement blindly, even for a packet id of an earlier connection, which the broker may have given
@@ -10,7 +10,6 @@
 """
 
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Sequence
@@ -19,8 +18,9 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from wayproof.errors import WayproofError
 from wayproof.ingest.arrivals import Arrival, Arrivals, bounded
+from wayproof.ingest.reconnecting import serve_again_and_again
+from wayproof.ingest.subscription import SubscriberEnded
 from wayproof.settings import BrokerSettings
 from wayproof.tls import client_context
 
@@ -28,17 +28,10 @@ logger = logging.getLogger(__name__)
 
 KEEP_ALIVE_S = 30
 LOOP_S = 0.25
-SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 15.0
 FLUSHED_WITHIN_S = 5.0
 MOST_UNSENT = 10_000
 """Receipts that wait for the broker; more are dropped, as a device that gets none sends again."""
 MOST_IN_FLIGHT = 500
-
-
-class SubscriberEnded(WayproofError):  # noqa: N818 - a state, not a fault
-    """The thread that talks to the broker has ended: this process must start again."""
-
-    code = "subscriber_ended"
 
 
 class Subscriber:
@@ -50,7 +43,7 @@ class Subscriber:
         self._arrivals = arrivals
         self._connection = 0
         self._connection_lock = threading.Lock()
-        self._is_subscribed = False
+        self.is_subscribed = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="subscriber", daemon=True)
         self._client = paho.Client(
@@ -99,29 +92,15 @@ class Subscriber:
             self._thread.join(FLUSHED_WITHIN_S)
 
     def _run(self) -> None:
-        pause_s = SHORTEST_PAUSE_S
-        is_away = False
-        while not self._stopping.is_set():
-            reason = "the connection ended"
-            try:
-                self._serve_one_connection()
-            except OSError as error:
-                reason = str(error)
-            except Exception:  # whatever it is, the next connection begins afresh
-                logger.exception("the connection to the broker broke")
-            if self._stopping.is_set():
-                return
-            if self._is_subscribed or not is_away:
-                logger.warning("the broker is away", extra={"broker": self._where, "reason": reason})
-            pause_s = SHORTEST_PAUSE_S if self._is_subscribed else min(pause_s * 2, LONGEST_PAUSE_S)
-            is_away = True
-            self._stopping.wait(pause_s * secrets.SystemRandom().uniform(0.5, 1.5))  # so that not all come back at once
+        serve_again_and_again(
+            self._serve_one_connection, was_good=lambda: self.is_subscribed, where=self._where, stopping=self._stopping
+        )
 
     def _serve_one_connection(self) -> None:
         """Connect, and read until the connection ends."""
         with self._connection_lock:
             self._connection += 1  # from here on, acknowledgements of the old connection are dropped
-        self._is_subscribed = False
+        self.is_subscribed = False
         self._client.reconnect()
         has_taken_leave = False
         while self._client.loop(LOOP_S) == paho.MQTT_ERR_SUCCESS:
@@ -141,8 +120,8 @@ class Subscriber:
         client.subscribe(self._topic_filter, qos=1)  # each time: a broker may have lost the session
 
     def _subscribed(self, client: paho.Client, _: object, __: int, reasons: list[ReasonCode], ___: object) -> None:
-        self._is_subscribed = not any(reason.is_failure for reason in reasons)
-        if not self._is_subscribed:
+        self.is_subscribed = not any(reason.is_failure for reason in reasons)
+        if not self.is_subscribed:
             logger.error("the broker refused the subscription", extra={"topic_filter": self._topic_filter})
             client.disconnect()
 

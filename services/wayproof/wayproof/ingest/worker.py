@@ -16,11 +16,13 @@ from wayproof.ingest.arrivals import Arrival, Arrivals
 from wayproof.ingest.group import Group, assemble
 from wayproof.ingest.group_judge import GroupJudge
 from wayproof.ingest.judge import House
+from wayproof.ingest.mqtt import Reader
 from wayproof.ingest.receipts import ReceiptKey, receipts
 from wayproof.ingest.signatures import Verifiers
 from wayproof.ingest.subscriber import Subscriber
+from wayproof.ingest.subscription import Subscription
 from wayproof.ingest.tally import Tally
-from wayproof.settings import DatabaseSettings, Settings
+from wayproof.settings import DatabaseSettings, Settings, SettingsError
 from wayproof.store import schema
 from wayproof.store.connection import Connection, connect
 from wayproof.store.errors import StoreUnavailable, store_errors
@@ -47,11 +49,10 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     Raises SettingsError where the settings do not do, SchemaError for other tables, SubscriberEnded if the broker's
     thread ends. While the database or the broker is away, it waits.
     """
-    log, broker, ingest = settings.require_log(), settings.require_broker(), settings.require_ingest()
+    log, ingest = settings.require_log(), settings.require_ingest()
     key = ReceiptKey.read(log.receipt_key)
     arrivals = Arrivals(most=GROUPS_QUEUED * ingest.group_size, most_bytes=QUEUE_BYTES)
-    everyone = messages_topic(settings.organisation, device_id="any").replace("/any/", "/+/")
-    subscriber = Subscriber(broker, client_id=ingest.client_id, topic_filter=everyone, arrivals=arrivals)
+    subscriber = _subscription(settings, arrivals)
     store = PatientStore(settings.database, stop=stop)
     taking = Ingest(settings, store=store, subscriber=subscriber, key=key)
     try:
@@ -74,6 +75,18 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
         taking.close()
         store.close()
         taking.tally.say()
+
+
+def _subscription(settings: Settings, arrivals: Arrivals) -> Subscription:
+    """Return the client that the settings name, for the messages of all our devices."""
+    broker, ingest = settings.require_broker(), settings.require_ingest()
+    topic_filter = messages_topic(settings.organisation, device_id="any").replace("/any/", "/+/")
+    if ingest.share:
+        if broker.kind == "amqtt":
+            raise SettingsError("ingest.share: the embedded broker has no shared subscriptions; leave it out")
+        topic_filter = f"$share/{ingest.share}/{topic_filter}"
+    client: type[Reader | Subscriber] = Reader if ingest.client == "lean" else Subscriber
+    return client(broker, client_id=ingest.client_id, topic_filter=topic_filter, arrivals=arrivals)
 
 
 class PatientStore:
@@ -130,7 +143,7 @@ class Kept:
 class Ingest:
     """Takes groups in. Not shared between threads."""
 
-    def __init__(self, settings: Settings, *, store: PatientStore, subscriber: Subscriber, key: ReceiptKey) -> None:
+    def __init__(self, settings: Settings, *, store: PatientStore, subscriber: Subscription, key: ReceiptKey) -> None:
         self._log = settings.require_log()
         self._house = House(settings.organisation, self._log.log_id)
         self._store = store
