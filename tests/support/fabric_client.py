@@ -1,6 +1,6 @@
 """A client that keeps a real Fabric network busy, may be killed between any two steps, and goes on from its journal.
 
-    python -m support.fabric_client NETWORK JOURNAL --msp-id Org1MSP --fail-points FOLDER
+    python -m support.fabric_client NETWORK JOURNAL --msp-id Org1MSP --parent PID --fail-points FOLDER
 
 It ends in order, with everything resolved, when its standard input ends, and at once when its parent has ended. A file
 of a fail point's name in the folder lets it die there, once, as ``kill -9`` would have it.
@@ -12,6 +12,8 @@ import itertools
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,7 +49,7 @@ class Client:
         self._signer = signer
         self._msp_id = gateway.identity.msp_id
         self._fail_points = fail_points
-        self._parent = os.getppid()
+        self._journal = Journal(journal)
         known = requests(journal)
         self._unfinished = [request for request in known.values() if not request.is_done]
         self._numbers = itertools.count(len(known))
@@ -55,13 +57,10 @@ class Client:
         counting = [request for request in known.values() if request.arguments[0] == "add"]
         self._added = sum(request.is_done for request in counting)
         self._adding = len(counting)
-        self._journal = Journal(journal)
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Begin nothing more; without the one who started it, end at once: another life may go on from the journal."""
-        if os.getppid() != self._parent:
-            os._exit(1)
+        """Begin nothing more."""
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         self._stopping.set()
 
@@ -178,14 +177,24 @@ async def work(options: argparse.Namespace) -> None:
         await client.run()
 
 
+def end_with(parent: int) -> None:
+    """End at once when the process that started this one is gone: another life will go on from the journal."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Do as the module's docstring says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("network", type=Path)
     parser.add_argument("journal", type=Path)
     parser.add_argument("--msp-id", required=True)
+    parser.add_argument("--parent", type=int, required=True, help="the process id of the one who starts it")
     parser.add_argument("--fail-points", type=Path, required=True)
-    asyncio.run(work(parser.parse_args(arguments)))
+    options = parser.parse_args(arguments)
+    threading.Thread(target=end_with, args=(options.parent,), daemon=True).start()
+    asyncio.run(work(options))
 
 
 if __name__ == "__main__":

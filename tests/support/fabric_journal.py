@@ -12,6 +12,7 @@ wants; it may take several transactions, of which one becomes valid.
 """
 
 import base64
+import fcntl
 import json
 import os
 import time
@@ -46,10 +47,11 @@ class Request:
 
 
 class Journal:
-    """A client's journal, to be written."""
+    """A client's journal, to be written; made when no other process writes it any more. Read it after that."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 
     def note(self, kind: str, **values: Any) -> None:  # noqa: ANN401 - what a line holds depends on its kind
         """Append a line."""

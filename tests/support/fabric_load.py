@@ -45,7 +45,7 @@ class Load:
             with (self._directory / f"{msp_id}.log").open("ab") as log:
                 self._processes[msp_id] = await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "support.fabric_client", self._network, self.journal(msp_id),
-                    "--msp-id", msp_id, "--fail-points", self._fail_points(msp_id),
+                    "--msp-id", msp_id, "--fail-points", self._fail_points(msp_id), "--parent", str(os.getpid()),
                     env={**os.environ, "PYTHONPATH": str(TESTS)},
                     stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log,
                 )  # fmt: skip
