@@ -61,6 +61,16 @@ async def test_read_through_another_organisation_fails(ledger: ScenarioLedger, k
     assert words.endswith("Private data version = <nil>")
 
 
+async def test_several_values_at_once_are_absent_where_they_are_not_held(ledger: ScenarioLedger, key: str) -> None:
+    async with ledger.gateway(ORG1) as gateway:
+        contract = ledger.contract(gateway, PRIVATE)
+        await write(contract, key, ORG1_COLLECTION, at=[ORG1])
+        arguments = ("read_many", ORG1_COLLECTION, key, f"{key}-absent")
+        assert await contract.evaluate(*arguments) == VALUE + b",-"
+        if ledger.has_multiple_reads:
+            assert await contract.evaluate(*arguments, endorsing_organizations=[ORG3]) == b"-,-"
+
+
 async def test_another_organisation_can_cause_a_write_but_not_read(ledger: ScenarioLedger, key: str) -> None:
     async with ledger.gateway(ORG1) as gateway, ledger.gateway(ORG3) as gateway3:
         contract = ledger.contract(gateway, PRIVATE)

@@ -83,6 +83,13 @@ async def test_a_policy_that_was_taken_away_binds_nobody_and_cannot_be_planned_f
         assert await contract.evaluate("get", key) == b"second"
 
 
+async def test_bytes_that_are_no_policy_never_reach_the_ledger(ledger: ScenarioLedger, key: str) -> None:
+    async with ledger.gateway() as gateway:
+        with pytest.raises(EndorseError) as raised:
+            await ledger.contract(gateway, BASIC).submit("set_policy", key, "no policy")
+    assert "a key's policy is a serialized common.SignaturePolicyEnvelope" in (raised.value.chaincode_message or "")
+
+
 async def test_a_policy_counts_as_a_change_of_its_key(ledger: ScenarioLedger, key: str) -> None:
     async with ledger.gateway() as gateway:
         contract = ledger.contract(gateway, BASIC)

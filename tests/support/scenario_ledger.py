@@ -48,6 +48,8 @@ class ScenarioLedger(ABC):
 
     kind: str
     channel: str
+    has_multiple_reads: bool
+    """Whether several values are read in one request (Fabric 3.1), or one after the other (2.5)."""
 
     @abstractmethod
     def address(self, msp_id: str) -> tuple[str, bytes]:
@@ -79,6 +81,7 @@ class EmbeddedScenarioLedger(ScenarioLedger):
 
     kind = EMBEDDED
     channel = "trade"
+    has_multiple_reads = True
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -144,6 +147,7 @@ class FabricScenarioLedger(ScenarioLedger):
     def __init__(self, fabric: FabricNetwork) -> None:
         self._fabric = fabric
         self.channel = fabric.channel
+        self.has_multiple_reads = fabric.network.description.binaries.can_order_bft  # both came with the 3.x line
 
     def address(self, msp_id: str) -> tuple[str, bytes]:
         endpoint = self._fabric.endpoint(msp_id)

@@ -16,6 +16,10 @@ def _read(stub: ChaincodeStub, collection: str, key: str) -> Response:
     return Response(status=404, message=f"no {key}") if value is None else Response(payload=value)
 
 
+def _read_many(stub: ChaincodeStub, collection: str, *keys: str) -> Response:
+    return Response(payload=b",".join(value or b"-" for value in stub.get_multiple_private_data(collection, keys)))
+
+
 def _hash(stub: ChaincodeStub, collection: str, key: str) -> Response:
     return Response(payload=stub.get_private_data_hash(collection, key) or b"")
 
@@ -58,6 +62,7 @@ invoke = dispatching(
     {
         "write": _write,
         "read": _read,
+        "read_many": _read_many,
         "hash": _hash,
         "delete": _delete,
         "purge": _purge,

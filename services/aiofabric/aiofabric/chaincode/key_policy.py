@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from fabric_protos.common import policies_pb2
 from fabric_protos.msp import msp_principal_pb2
+from google.protobuf.message import DecodeError
 
 VALIDATION_PARAMETER = "VALIDATION_PARAMETER"
 """The metadata key under which Fabric keeps a key's own policy."""
@@ -37,6 +38,21 @@ def all_of(msp_ids: Iterable[str]) -> bytes:
     )
     encoded: bytes = envelope.SerializeToString(deterministic=True)
     return encoded
+
+
+def check(policy: bytes) -> None:
+    """Raise ValueError for what is no policy; empty bytes take one away.
+
+    A peer accepts any bytes, and stops following the channel when it has to judge a transaction by them.
+    """
+    if not isinstance(policy, bytes):
+        raise TypeError("a key's policy is bytes")
+    try:
+        envelope = policies_pb2.SignaturePolicyEnvelope.FromString(policy)
+    except DecodeError as error:
+        raise ValueError("a key's policy is a serialized common.SignaturePolicyEnvelope") from error
+    if policy and not (envelope.HasField("rule") and envelope.identities):
+        raise ValueError("a key's policy has a rule and names who may satisfy it")
 
 
 def organisations(policy: bytes) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from fabric_protos.peer.chaincode_shim_pb2 import WriteRecord
 
+from aiofabric.chaincode import key_policy
 from aiofabric.chaincode import keys as key_rules
 from aiofabric.chaincode.state_access import Entry, StateAccess
 
@@ -69,6 +70,7 @@ class PrivateStub:
     def set_private_data_validation_parameter(self, collection: str, key: str, policy: bytes) -> None:
         """Set a key's policy."""
         _check(collection, key)
+        key_policy.check(policy)
         self._state.write(collection, key, kind=WriteRecord.PUT_STATE_METADATA, value=policy)
 
     def get_private_data_validation_parameter(self, collection: str, key: str) -> bytes | None:

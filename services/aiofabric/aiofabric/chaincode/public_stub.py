@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from fabric_protos.peer.chaincode_shim_pb2 import WriteRecord
 
+from aiofabric.chaincode import key_policy
 from aiofabric.chaincode import keys as key_rules
 from aiofabric.chaincode.state import KeyModification
 from aiofabric.chaincode.state_access import Entry, StateAccess
@@ -85,6 +86,7 @@ class PublicStub:
     def set_state_validation_parameter(self, key: str, policy: bytes) -> None:
         """Set a key's policy."""
         key_rules.check_key(key)
+        key_policy.check(policy)
         self._state.write(PUBLIC, key, kind=WriteRecord.PUT_STATE_METADATA, value=policy)
 
     def get_state_validation_parameter(self, key: str) -> bytes | None:

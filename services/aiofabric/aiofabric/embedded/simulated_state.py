@@ -7,9 +7,7 @@ the refusals have its words.
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
-from fabric_protos.common import policies_pb2
 from fabric_protos.peer import chaincode_shim_pb2
-from google.protobuf.message import DecodeError
 
 from aiofabric.chaincode import KeyModification
 from aiofabric.chaincode.errors import PeerError
@@ -43,8 +41,12 @@ class SimulatedState:
         return None if entry is None else entry.value
 
     def get_multiple(self, collection: str, keys: Sequence[str]) -> list[bytes | None]:
-        """Return several values."""
-        return [self.get(collection, key) for key in keys]
+        """Return several values. A private one that is not held is absent here, as in Fabric, and read as such."""
+        if not collection:
+            return [self.get(collection, key) for key in keys]
+        space = Space(self._chaincode, collection)
+        self._require_read(space, request=Kind.GET_STATE_MULTIPLE)
+        return [self._held_value(space, key, self._private.namespace(space).entries.get(key)) for key in keys]
 
     def get_hash(self, collection: str, key: str) -> bytes | None:
         """Return the hash of a private value: every peer has it, and every client may ask."""
@@ -78,7 +80,7 @@ class SimulatedState:
         self._simulation.written = True
         recorded = self._simulation.sets.of(space)
         if kind == Kind.PUT_STATE_METADATA:
-            recorded.policies[key] = _checked_policy(value)
+            recorded.policies[key] = value
             return
         recorded.writes[key] = value if kind == Kind.PUT_STATE else None
         recorded.purged.discard(key)
@@ -140,6 +142,9 @@ class SimulatedState:
                 "private data matching public hash version is not available. Public hash version = "
                 f"{_words(public)}, Private data version = {_words(held)}",
             )
+        return self._held_value(space, key, held)
+
+    def _held_value(self, space: Space, key: str, held: Entry | None) -> bytes | None:
         self._read(space, key, held)
         self._simulation.sets.of(space).values_read = True
         return None if held is None else held.value
@@ -201,12 +206,3 @@ def _version(entry: Entry | None) -> Version | None:
 def _words(entry: Entry | None) -> str:
     version = _version(entry)
     return "<nil>" if version is None else f"{{BlockNum: {version[0]}, TxNum: {version[1]}}}"
-
-
-def _checked_policy(policy: bytes) -> bytes:
-    """Return a policy that can be evaluated. Fabric takes any bytes, and its peers stop when they meet them."""
-    try:
-        policies_pb2.SignaturePolicyEnvelope.FromString(policy)
-    except DecodeError as error:
-        raise ValueError("a key's policy is a serialized common.SignaturePolicyEnvelope") from error
-    return policy
