@@ -16,7 +16,7 @@ from aiofabric.network.definition import ChaincodeDefinition
 from aiofabric.network.description import ChaincodeServer, Description, read_description, write_description
 from aiofabric.network.errors import DeployError, NotANetworkError, PlanError
 from aiofabric.network.installation import Installation
-from aiofabric.network.newcomer import make_newcomer, newcomer_group
+from aiofabric.network.newcomer import make_newcomer, newcomer_change
 from aiofabric.network.plan import Layout, Organisation, check_organisation, make_plan, plan_peer
 from aiofabric.network.ports import free_ports
 from aiofabric.network.provision import provision
@@ -188,10 +188,7 @@ class Network(Installation):
         logger.info("adding %s to channel %s", organisation.msp_id, self.channel)
         peer = plan_peer(organisation.msp_id, ports=free_ports())
         make_newcomer(self._layout, organisation, peer, binaries=self._description.binaries)
-        group = newcomer_group(self._layout, self._description, peer)
-        await self.update_channel(
-            lambda channel: channel.groups["Application"].groups[organisation.msp_id].CopyFrom(group)
-        )
+        await self.update_channel(newcomer_change(self._layout, self._description, peer))
         self._note(self._description.with_peer(peer))
         await self.start()
         async with self.administration(organisation.msp_id) as newcomer:

@@ -1,12 +1,15 @@
 """The channel's profile for configtxgen: organisations, policies, ordering."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from aiofabric.network.configuration import Settings
 from aiofabric.network.plan import HOST, Layout, Orderer, Peer, Plan
 
 PROFILE = "Channel"
+
+POLICIES_BY_NAME = ("Readers", "Writers")
+"""Policies of the application that name every organisation: whoever comes later has to be added to them."""
 
 MAX_MESSAGES = 500
 MAX_BLOCK_BYTES = 10 * 1024 * 1024
@@ -20,7 +23,8 @@ _META_POLICIES = {
     "Admins": {"Type": "ImplicitMeta", "Rule": "MAJORITY Admins"},
 }
 _MAJORITY_ENDORSEMENT = {"Type": "ImplicitMeta", "Rule": "MAJORITY Endorsement"}
-_WRITER_ROLES = ("admin", "orderer")
+_READER_ROLES, _CLIENT_ROLES = ("admin", "peer", "client"), ("admin", "client")
+_ORDERER_ROLES = ("admin", "orderer")
 
 
 def channel_profile(layout: Layout, plan: Plan) -> Settings:
@@ -36,6 +40,8 @@ def channel_profile(layout: Layout, plan: Plan) -> Settings:
                 "Application": {
                     "Policies": {
                         **_META_POLICIES,
+                        "Readers": _any_of_each([peer.msp_id for peer in plan.peers], *_READER_ROLES),
+                        "Writers": _any_of_each([peer.msp_id for peer in plan.peers], *_CLIENT_ROLES),
                         "Endorsement": _MAJORITY_ENDORSEMENT,
                         "LifecycleEndorsement": _MAJORITY_ENDORSEMENT,
                     },
@@ -53,8 +59,8 @@ def application_organisation(layout: Layout, peer: Peer) -> Settings:
     return {
         **_organisation(layout, msp_id),
         "Policies": {
-            "Readers": _any_of(msp_id, "admin", "peer", "client"),
-            "Writers": _any_of(msp_id, "admin", "client"),
+            "Readers": _any_of(msp_id, *_READER_ROLES),
+            "Writers": _any_of(msp_id, *_CLIENT_ROLES),
             "Admins": _any_of(msp_id, "admin"),
             "Endorsement": _any_of(msp_id, "peer"),
         },
@@ -73,9 +79,7 @@ def _ordering(layout: Layout, plan: Plan) -> Settings:
         },
         "Policies": {
             **_META_POLICIES,
-            # As ANY Writers would have it, in one signature policy: Fabric verifies a signature anew for every
-            # organisation that such a rule asks, and a client's transactions are asked about here in vain.
-            "Writers": _any_of_all([(orderer.msp_id, role) for orderer in plan.orderers for role in _WRITER_ROLES]),
+            "Writers": _any_of_each([orderer.msp_id for orderer in plan.orderers], *_ORDERER_ROLES),
             "BlockValidation": {"Type": "ImplicitMeta", "Rule": "ANY Writers"},
         },
         "Capabilities": {"V2_0": True},
@@ -138,7 +142,7 @@ def _orderer_organisation(layout: Layout, orderer: Orderer) -> Settings:
         **_organisation(layout, msp_id),
         "Policies": {
             "Readers": _any_of(msp_id, "member"),
-            "Writers": _any_of(msp_id, *_WRITER_ROLES),
+            "Writers": _any_of(msp_id, *_ORDERER_ROLES),
             "Admins": _any_of(msp_id, "admin"),
         },
         "OrdererEndpoints": [orderer.address],
@@ -150,9 +154,14 @@ def _organisation(layout: Layout, msp_id: str) -> Settings:
 
 
 def _any_of(msp_id: str, *roles: str) -> dict[str, str]:
-    return _any_of_all([(msp_id, role) for role in roles])
+    return _any_of_each([msp_id], *roles)
 
 
-def _any_of_all(principals: Iterable[tuple[str, str]]) -> dict[str, str]:
-    members = ", ".join(f"'{msp_id}.{role}'" for msp_id, role in principals)
+def _any_of_each(msp_ids: Sequence[str], *roles: str) -> dict[str, str]:
+    """Return the policy that anybody with one of the roles in one of the organisations satisfies.
+
+    It is what the meta policies "ANY Readers" and "ANY Writers" would come to, in one: Fabric verifies a signature anew
+    for every organisation that a meta policy asks, and these two are asked several times for each transaction.
+    """
+    members = ", ".join(f"'{msp_id}.{role}'" for msp_id in msp_ids for role in roles)
     return {"Type": "Signature", "Rule": f"OR({members})"}
