@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,8 +14,11 @@ import pytest
 from fabric_protos.peer import chaincode_shim_pb2_grpc, proposal_response_pb2
 from fabric_protos.peer.chaincode_shim_pb2 import ChaincodeMessage
 
+from aiofabric.chaincode import Response
 from aiofabric.chaincode.errors import StreamEndedError
 from aiofabric.chaincode.server import serve
+from aiofabric.chaincode.session import Session
+from aiofabric.chaincode.workers import Workers
 from support import chaincode_contract
 from support.chaincode_contract import calls, invoke, tries
 from support.chaincode_peer import CHANNEL, TIMESTAMP_MS, FakePeer, Outcome, connected, proposal
@@ -206,6 +211,29 @@ async def test_a_transaction_that_the_peer_starts_anew_is_answered_once(peer: Fa
     outcome = await second
     assert (outcome.status, len(outcome.writes)) == (200, 1)
     assert (await peer.invoke(*calls(["get_state", "waited"]))).status == 200
+
+
+def test_a_session_is_idle_when_the_last_answer_is_queued_and_not_while_it_is() -> None:
+    """An orderly end asks from another thread: told too early it loses the answer, told too late it waits for ever."""
+    asked: list[bool] = []
+    threads: list[threading.Thread] = []
+
+    def send(message: ChaincodeMessage) -> None:
+        if message.type == ChaincodeMessage.COMPLETED:
+            thread = threading.Thread(target=lambda: asked.append(session.is_idle))
+            thread.start()
+            thread.join(0.2)
+            threads.append(thread)
+
+    workers = Workers(1)
+    session = Session(lambda _: Response(), package_id="basic:1", workers=workers, send=send)
+    for kind in (ChaincodeMessage.REGISTERED, ChaincodeMessage.READY, ChaincodeMessage.TRANSACTION):
+        session.receive(ChaincodeMessage(type=kind, txid="t", channel_id=CHANNEL))
+    workers.close()
+    while not threads:
+        time.sleep(0.01)
+    threads[0].join(WAIT_S)
+    assert asked == [True]
 
 
 async def test_a_stub_is_of_no_use_when_its_transaction_is_over(peer: FakePeer) -> None:

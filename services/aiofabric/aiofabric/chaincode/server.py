@@ -26,8 +26,8 @@ from aiofabric.chaincode.session import ProtocolError, Session
 from aiofabric.chaincode.workers import Workers
 
 WORKERS = 32
-HANDSHAKE_S = 30.0
-"""How long a peer may take to say that it is ready; it does so in milliseconds, or it does not know the package."""
+HANDSHAKE_S = 10.0
+"""How long a peer may take to say that it is ready; one that does not know the package waits for minutes."""
 DRAIN_S = 30.0
 """How long the transactions that run may take when the server stops: a peer gives up after the same time."""
 

@@ -65,8 +65,9 @@ class Session:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no transaction is running."""
-        return not self._running
+        """Whether no transaction is running, and the answers of those that ran are queued."""
+        with self._lock:  # a worker queues its answer and takes its transaction off in one step
+            return not self._running
 
     def receive(self, message: ChaincodeMessage) -> None:
         """Take the peer's next message; raises ProtocolError if the stream must end."""
