@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
+from fabric_protos.common import common_pb2
 
 from support.evidence_builder import LOG, Journey, Json, Network, canonical, finished, text, whole_journey, write
 from support.evidence_fabric import Invocation, Member, Organisation, block, envelope_of, header_hash, raw
@@ -393,3 +394,19 @@ def test_a_void_endorsement_beside_enough_good_ones_is_a_finding(journey: Journe
     assert report.exit_status is Exit.VERIFIED
     [finding] = [finding for finding in report.findings if finding.kind == "void_endorsement"]
     assert "does not lead to a root of its organisation" in finding.text
+
+
+def test_a_transaction_that_its_client_wrote_as_nobody_does_is_a_finding(journey: Journey) -> None:
+    place = 4
+    (_, envelope) = sorted(journey.network.envelopes.values())[place]
+    invocation = read(journey, envelope)
+    unusual = common_pb2.Envelope.FromString(envelope_of(invocation, journey.network.endorsers))
+    unusual.payload += b"\xfa\x3e\x01x"  # a field that no version of Fabric has
+    unsigned = changed(journey.lines(), "transaction", place, envelope=text(raw(unusual)))
+    assert report_of(journey, unsigned).failed == ("transactions.creator",)
+
+    unusual.signature = invocation.creator.sign(unusual.payload)
+    report = report_of(journey, changed(journey.lines(), "transaction", place, envelope=text(raw(unusual))))
+    assert report.exit_status is Exit.VERIFIED
+    [finding] = [finding for finding in report.findings if finding.kind == "unusual_encoding"]
+    assert "unknown field 1007" in finding.text
