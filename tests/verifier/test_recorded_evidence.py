@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from support.fabric_tampering import (
 )
 from support.recorded import LEDGERS, Recorded, read
 from support.recorded_channel import channel
+from wayproof_verifier import cli
 from wayproof_verifier.report import CHECKS, Exit, Report, Status
 from wayproof_verifier.verify import Options, verify
 
@@ -74,6 +76,19 @@ def test_a_certificate_that_expired_later_is_a_finding_and_no_more(ledger: str) 
     [finding] = [finding for finding in after.findings if finding.kind == "certificate_expired"]
     assert "visitor@ShipperMSP of ShipperMSP was valid then and is not now" in finding.text
     assert after.exit_status is Exit.VERIFIED
+
+
+@pytest.mark.parametrize("ledger", ["bft", "raft"])
+def test_the_program_says_so(ledger: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recorded = _recorded(ledger)
+    evidence, trust = tmp_path / "shipment.jsonl", tmp_path / "trust.json"
+    evidence.write_bytes(recorded.evidence_with_blocks)
+    trust.write_bytes(recorded.trust.encode())
+    assert cli.main([str(evidence), "--trust-root", str(trust), "--require-closed"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("VERIFIED, as of block")
+    assert "the certificate of visitor@ShipperMSP of ShipperMSP was valid then" in " ".join(text.split())
+    assert "one machine holds all keys" not in text
 
 
 # --- the trust root -----------------------------------------------------------------------------------------
