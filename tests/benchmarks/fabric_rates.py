@@ -36,7 +36,7 @@ from support.fabric_network import (
     find_fabric,
     running_fabric,
 )
-from support.fabric_rates import KINDS, Round, Shape, cpu_seconds, table
+from support.fabric_rates import KINDS, Round, Shape, cpu_seconds, machine_cpu_seconds, table
 
 VALUE = "v" * 200
 KEYS_IN_BATCH = 1000
@@ -135,7 +135,7 @@ async def measured(
     errors: list[str] = []
     unknown = 0
     numbers = count()
-    cpu, began = cpu_seconds(network.directory), time.perf_counter()
+    cpu, machine, began = cpu_seconds(network.directory), machine_cpu_seconds(), time.perf_counter()
 
     async def work() -> None:
         nonlocal unknown
@@ -149,12 +149,14 @@ async def measured(
                 latencies_s.append(time.perf_counter() - start)
 
     await asyncio.gather(*(work() for _ in range(in_flight)))
-    used = cpu_seconds(network.directory)
+    now = cpu_seconds(network.directory)
+    used = {kind: now[kind] - cpu[kind] for kind in KINDS}
     return Round(
         what=what,
         duration_s=time.perf_counter() - began,
         latencies_s=sorted(latencies_s),
-        cpu_s={kind: used[kind] - cpu[kind] for kind in KINDS},
+        cpu_s=used,
+        others_s=machine_cpu_seconds() - machine - sum(used.values()),
         unknown=unknown,
         errors=errors,
     )

@@ -30,12 +30,23 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One measurement: how long, each success's latency (sorted), CPU seconds by kind of process, and failures."""
+    """One measurement.
+
+    Attributes:
+        what: the kind of work.
+        duration_s: how long it took.
+        latencies_s: each success's, sorted.
+        cpu_s: CPU seconds by kind of process.
+        others_s: CPU seconds that the machine spent on anything else meanwhile.
+        unknown: successes whose outcome was unknown at first.
+        errors: failures, in words.
+    """
 
     what: str
     duration_s: float
     latencies_s: list[float]
     cpu_s: dict[str, float]
+    others_s: float
     unknown: int
     errors: list[str]
 
@@ -51,6 +62,11 @@ class Round:
         rank = -(-len(self.latencies_s) * percent // 100)
         return self.latencies_s[max(int(rank), 1) - 1] * 1000
 
+    @property
+    def others_cores(self) -> float:
+        """How many cores were busy with other programs, on average."""
+        return self.others_s / self.duration_s
+
     def cpu_ms(self, kind: str) -> float:
         """Return the CPU milliseconds that a success took of one kind of process."""
         return self.cpu_s[kind] * 1000 / max(len(self.latencies_s), 1)
@@ -59,7 +75,10 @@ class Round:
         latencies = ", ".join(f"p{percent} {self.percentile_ms(percent):.0f} ms" for percent in (50, 95, 99))
         cpu = ", ".join(f"{kind} {self.cpu_ms(kind):.2f}" for kind in KINDS)
         failures = f"; {len(self.errors)} errors, such as {self.errors[0]}" if self.errors else ""
-        return f"{self.what}: {self.rate:.1f}/s, {latencies}; CPU ms each: {cpu}; {self.unknown} unknown{failures}"
+        return (
+            f"{self.what}: {self.rate:.1f}/s, {latencies}; CPU ms each: {cpu}; "
+            f"others {self.others_cores:.1f} cores; {self.unknown} unknown{failures}"
+        )
 
 
 def cpu_seconds(network: Path) -> dict[str, float]:
@@ -70,13 +89,19 @@ def cpu_seconds(network: Path) -> dict[str, float]:
     return used
 
 
+def machine_cpu_seconds() -> float:
+    """Return the CPU seconds that all programs on this machine have used so far (Linux)."""
+    user, nice, system, _, _, *interrupts = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8])
+    return (user + nice + system + sum(interrupts)) / TICKS_PER_S
+
+
 def table(rounds: Sequence[Sequence[Round]]) -> str:
     """Return medians and ranges over the rounds as Markdown."""
     lines = [
         "| work | a second, median (range) | p50 | p95 | p99 (worst round) | CPU ms each: "
         + " · ".join(KINDS)
-        + " | outcome unknown at first | errors |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
+        + " | cores busy with other programs | outcome unknown at first | errors |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for same in zip(*rounds, strict=True):
         rates = sorted(one.rate for one in same)
@@ -86,6 +111,7 @@ def table(rounds: Sequence[Sequence[Round]]) -> str:
         lines.append(
             f"| {same[0].what} | {statistics.median(rates):,.1f} ({rates[0]:,.1f} to {rates[-1]:,.1f}) "
             f"| {middle[0]:.0f} ms | {middle[1]:.0f} ms | {middle[2]:.0f} ms ({worst:.0f} ms) | {cpu} "
+            f"| {statistics.median(one.others_cores for one in same):.1f} "
             f"| {sum(one.unknown for one in same)} | {sum(len(one.errors) for one in same)} |"
         )
     return "\n".join(lines)
