@@ -9,7 +9,7 @@ import pytest
 
 from aiofabric.chaincode.server import ServerTls, serve
 from aiofabric.errors import EndorseError, EvaluateError
-from aiofabric.gateway import Contract
+from aiofabric.gateway import Contract, Deadlines
 from aiofabric.network import ChaincodeDefinition
 from aiofabric.network.definition import Collection
 from aiofabric.network.package import ChaincodeTls
@@ -21,6 +21,8 @@ from support.self_signed import self_signed
 PROBE, CALLEE, SECRETS = "probe", "callee", "secrets"
 ENTRY_POINT = "support.chaincode_contract:invoke"
 WAIT_S = 30.0
+PATIENT = Deadlines(evaluate_s=60.0, endorse_s=60.0, submit_s=60.0)
+"""What is asked here is whether a call succeeds, on a machine that may be busy, and not how fast."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def served(fabric: FabricNetwork) -> FabricNetwork:
 @pytest.fixture
 async def contract(served: FabricNetwork) -> AsyncIterator[Contract]:
     """The chaincode, seen by a client of Org1."""
-    async with served.gateway("Org1MSP") as gateway:
+    async with served.gateway("Org1MSP", deadlines=PATIENT) as gateway:
         yield gateway.network(served.channel).contract(PROBE)
 
 
