@@ -69,7 +69,7 @@ mosquitto: # Mosquitto for the tests of certificates and topics, from Debian's p
 	@command -v mosquitto >/dev/null || test -x /usr/sbin/mosquitto || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "Installing Mosquitto for the tests of certificates and topics …"; \
-	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends mosquitto mosquitto-clients; } >/dev/null 2>&1 \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 SYSTEMD_OFFLINE=1 apt-get install -y -qq --no-install-recommends mosquitto mosquitto-clients; } >/dev/null 2>&1 \
 	      || echo "Mosquitto could not be installed: the tests with it will be skipped"; \
 	  else echo "No Mosquitto here (Debian, Ubuntu: apt install mosquitto): the tests with it will be skipped"; fi; }
 

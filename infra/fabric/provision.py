@@ -5,10 +5,13 @@
     identities/organisations/MSP/        authorities, node, admin (`aiofabric.network.identities`)
     identities/organisations/MSP/services/  what the organisation's own processes see: users, tls-ca.pem, pgpass,
                                          trust-root.json, and {checkpoint,receipt}.pem where it keeps a log
+    identities/organisations/MSP/enrolment/  where it has devices: their authority, and what ingest and the gate show
+                                         the broker (`wayproof.enrolment.folder`)
+    identities/mosquitto/                what the broker sees
     identities/genesis.block
     identities/chaincode/package-id      which package the chaincode servers serve
     identities/complete                  written last
-    ledgers/NODE/                        empty: what a node stores
+    ledgers/NODE/                        empty: what a node, or the broker, stores
 
 Done once; run again, it finds nothing to do. It holds the keys of all organisations, which is fit for trying out only.
 """
@@ -28,6 +31,8 @@ from aiofabric.network.plan import Layout, Organisation, Plan
 from aiofabric.network.profile import PROFILE
 from aiofabric.network.provision import genesis_hash, run_configtxgen
 from fabric import certificates, topology
+from wayproof.enrolment.certificate import now_utc
+from wayproof.enrolment.folder import Folder, complete
 from wayproof.ledger import CONTRACT
 from wayproof.log.keys import generate_key
 from wayproof_verifier.trust import TrustRoot
@@ -36,6 +41,9 @@ COMPLETE = "complete"
 STARTED = "started"
 LABEL = f"{CONTRACT}_1"
 DATABASE_OWNER = "wayproof_owner"
+BROKER = "mosquitto"
+BROKER_HOSTS = (BROKER, "127.0.0.1", "localhost")
+"""How processes know the broker, and how devices do, on its published port."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,6 +95,7 @@ def provision(identities: Path, *, ledgers: Path, secrets: Path, binaries: Binar
     write_new(identities / "chaincode" / "package-id", package().package_id.encode())
     for name in [*(orderer.name for orderer in network.orderers), *(peer.name for peer in network.peers)]:
         (ledgers / name).mkdir(mode=0o700)
+    (ledgers / BROKER).mkdir(mode=0o700)
     (identities / STARTED).rename(identities / COMPLETE)
     return found
 
@@ -125,6 +134,8 @@ def _services(layout: Layout, msp_id: str, *, genesis: str, secrets: Path) -> No
     if msp_id in topology.WITH_A_LOG:
         for key in ("checkpoint.pem", "receipt.pem"):
             generate_key(folder / key)
+        enrolment = Folder.at(home / "enrolment", broker=layout.root / BROKER)
+        complete(enrolment, organisation=msp_id, hosts=BROKER_HOSTS, now=now_utc())
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from support import dockerfile, go_program
 from support.database import NOT_DURABLE, running_cluster
 from support.database_roles import make_roles
 from wayproof import settings
+from wayproof.enrolment.mosquitto import Listeners, Places, configuration
 from wayproof.store import schema
 from wayproof.store.connection import connect
 
@@ -96,7 +97,7 @@ def test_the_three_profiles_bring_up_what_they_say() -> None:
     for organisation in ORGANISATIONS:
         own = {f"{part}-{organisation}" for part in ("peer", "chaincode", "database", "projection", "api", "pages")}
         assert own <= of["fabric"]
-    assert {"mosquitto", "ingest-shipper", "anchor-shipper", "monitor-shipper"} <= of["fabric"]
+    assert {"mosquitto", "gate-shipper", "ingest-shipper", "anchor-shipper", "monitor-shipper"} <= of["fabric"]
 
 
 @needs_go
@@ -216,6 +217,26 @@ def test_a_service_sees_only_the_keys_of_its_own() -> None:
         if owner:
             assert name.endswith(f"-{owner[1].lower()}") or name == owner[1].lower(), f"{name} sees {folder}"
             assert mount["read_only"] is True, name
+
+
+@needs_go
+def test_only_the_gate_and_the_api_see_the_authority_of_devices_and_nobody_that_of_services() -> None:
+    seen: dict[str, set[str]] = {}
+    for name, mount in mounts():
+        folder = (mount.get("volume") or {}).get("subpath", "")
+        if "/enrolment" in folder:
+            seen.setdefault(folder.rpartition("/")[2], set()).add(name)
+    assert seen == {"devices": {"api-shipper", "gate-shipper"}, "gate": {"gate-shipper"}, "ingest": {"ingest-shipper"}}
+    gate, broker = services()["gate-shipper"], services()["mosquitto"]
+    assert (gate["pid"], gate["user"]) == ("service:mosquitto", broker["user"]), "it signals the broker"
+
+
+def test_mosquitto_in_a_container_is_told_what_everybody_s_is() -> None:
+    places = Places("/mosquitto/files", "/mosquitto/data", sqlite_plugin="/usr/lib/mosquitto_persist_sqlite.so")
+    written = (INFRA / "mosquitto/mosquitto.conf").read_text("utf-8")
+    assert written == configuration(Listeners(8883, 8884), places), (
+        "wayproof.enrolment.mosquitto is where it comes from"
+    )
 
 
 @needs_go
@@ -396,6 +417,10 @@ _ROLES = {"wayproof_owner": "database", "wayproof_reader": "database_reader"}
 def test_fabric_and_a_shipper_come_up_as_composed_without_containers(fabric_binaries: Binaries, tmp_path: Path) -> None:
     if os.geteuid() != 0 or shutil.which("unshare") is None or shutil.which("ip") is None:
         pytest.skip("left out: names and addresses of containers need root, unshare and ip")
+    if shutil.which("mosquitto") is None or shutil.which("mosquitto_sub") is None:
+        pytest.skip(
+            "left out: Mosquitto is not on this machine (Debian, Ubuntu: apt install mosquitto mosquitto-clients)"
+        )
     home = fabric_binaries.programs.parent
     if not (home / "config").samefile(fabric_binaries.samples):
         pytest.skip("left out: Fabric's programs and samples are not in one folder, which the container mounts whole")
@@ -411,4 +436,5 @@ def test_fabric_and_a_shipper_come_up_as_composed_without_containers(fabric_bina
     )
     assert "nothing to do: the network is provisioned" in said
     assert said.count("contract wayproof is committed") == 2
+    assert "ingest is connected to Mosquitto" in said
     assert "the shipper's API is ready" in said

@@ -6,8 +6,8 @@ r"""Services of docker-compose.yml as plain processes: the same commands, enviro
 Run as root in a mount and a network namespace of its own, which this empties and renames: every service gets an
 address of 127.0.0.0/8 in the place of a container's own, and its name in /etc/hosts leads there. Folders stand for
 volumes. What is not shown: images, users, read-only roots, limits, and that networks keep services apart.
-PostgreSQL without TimescaleDB stands for the shipper's database, the embedded broker for Mosquitto, and a script for
-the chaincode builder that Fabric's image brings.
+PostgreSQL without TimescaleDB stands for the shipper's database, Debian's Mosquitto without the plugin for a later one,
+and a script for the chaincode builder that Fabric's image brings.
 """
 
 import json
@@ -31,8 +31,9 @@ ROOT = Path(__file__).parents[2]
 HEALTHY_WITHIN_S, READY_WITHIN_S, STOP_WITHIN_S = 60.0, 60.0, 15.0
 POLL_S = 0.25
 FIRST_ADDRESS = 10
-STANDING_IN = ("database-shipper", "mosquitto")
-"""Services for which something else runs, on 127.0.0.1: the embedded PostgreSQL, the embedded broker."""
+STANDING_IN = ("database-shipper",)
+"""Services for which something else runs, on 127.0.0.1: the embedded PostgreSQL."""
+ONLY_IN_MOSQUITTO_2_1 = ("global_plugin ", "plugin_opt_")
 
 BUILDER = {
     "detect": 'grep -q ccaas "$2/metadata.json"',
@@ -117,6 +118,8 @@ class Composed:
             words = [str(self.fabric_home / "bin/orderer")]
         elif "fabric-peer" in model["image"]:
             words = [str(self.fabric_home / "bin/peer"), "node", "start"]
+        elif model["image"].startswith("eclipse-mosquitto:"):
+            words = ["mosquitto", "-c", "/mosquitto/config/mosquitto.conf"]
         elif model["image"].startswith("wayproof:") and not model["entrypoint"]:
             words = ["wayproof", *words]
         return [self._outside(service, word) for word in words]
@@ -137,20 +140,26 @@ class Composed:
         for mount in self.services[service].get("volumes") or []:
             if mount["type"] == "volume":
                 source = self.folder / mount["source"] / (mount.get("volume") or {}).get("subpath", "")
-            elif mount["target"].endswith("settings.toml"):
-                source = self._settings(service, Path(mount["source"]))
+            elif mount["target"].endswith(("settings.toml", "mosquitto.conf")):
+                source = self._configuration(service, Path(mount["source"]))
             else:
                 continue
             text = text.replace(mount["target"], str(source).rstrip("/"))
         text = text.replace("0.0.0.0", self.address(service))  # noqa: S104 - it is what is replaced
         return text if service.startswith("api-") else text.replace("127.0.0.1", self.address(service))
 
-    def _settings(self, service: str, path: Path) -> Path:
-        """Return a copy of the settings whose paths lead to the folder that stands for the volume."""
-        keys = next(mount for mount in self.services[service]["volumes"] if mount["target"] == "/etc/wayproof/keys")
-        copy = self.folder / path.name
-        folder = self.folder / keys["source"] / keys["volume"]["subpath"]
-        copy.write_text(path.read_text("utf-8").replace("/etc/wayproof/keys", str(folder)), "utf-8")
+    def _configuration(self, service: str, path: Path) -> Path:
+        """Return a copy of a file whose paths lead to the folders that stand for the service's volumes."""
+        text = path.read_text("utf-8")
+        for mount in self.services[service]["volumes"]:
+            if mount["type"] == "volume":
+                folder = self.folder / mount["source"] / (mount.get("volume") or {}).get("subpath", "")
+                text = text.replace(mount["target"], str(folder))
+        if path.name == "mosquitto.conf":
+            lines = [line for line in text.splitlines() if not line.startswith(ONLY_IN_MOSQUITTO_2_1)]
+            text = "\n".join([*lines, "user root", ""])
+        copy = self.folder / f"{service}-{path.name}"
+        copy.write_text(text, "utf-8")
         return copy
 
     def _wait_healthy(self, name: str) -> None:
@@ -187,11 +196,12 @@ def _database(composed: Composed) -> subprocess.Popen[bytes]:
     return process
 
 
-def _broker(composed: Composed) -> subprocess.Popen[bytes]:
-    """Start the embedded broker in the place of Mosquitto."""
-    with (composed.folder / "broker.log").open("wb") as log:
-        command = [sys.executable, "-m", "wayproof", "broker", "--port", "1883"]
-        return subprocess.Popen(command, cwd=composed.folder, stdout=log, stderr=log)
+def _wait_said(composed: Composed, service: str, words: str) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while words not in (log := (composed.folder / f"{service}.log").read_text("utf-8", "replace")):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{service} never said {words!r}: {log[-4000:]}")
+        time.sleep(POLL_S)
 
 
 def _wait_ready(url: str) -> None:
@@ -225,11 +235,14 @@ def main(arguments: Sequence[str]) -> int:
         say(f"healthy: {', '.join(composed.running)}")
         for _ in range(2):
             say(composed.once("channel", *volumes))
-        standing_in += [_database(composed), _broker(composed)]
+        standing_in.append(_database(composed))
         say(composed.once("schema-shipper"))
         composed.start("projection-shipper")
         say(composed.once("log-shipper").splitlines()[-1])
-        composed.start("ingest-shipper", "anchor-shipper", "monitor-shipper", "api-shipper")
+        composed.start("mosquitto")
+        composed.start("ingest-shipper", "gate-shipper", "anchor-shipper", "monitor-shipper", "api-shipper")
+        _wait_said(composed, "ingest-shipper", '"connected"')
+        say("ingest is connected to Mosquitto")
         _wait_ready("http://127.0.0.1:18080/health/ready")
         say("the shipper's API is ready")
     finally:

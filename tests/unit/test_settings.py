@@ -89,3 +89,8 @@ def test_the_files_of_tls_are_the_file_s_own(tmp_path: Path) -> None:
 def test_half_of_tls_is_no_tls(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="tls_ca, certificate and key together"):
         load(written(tmp_path, COMPLETE + BROKER + 'tls_ca = "broker-ca.pem"\n'))
+
+
+def test_without_tls_a_broker_is_on_this_machine(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"broker\.example is another machine"):
+        load(written(tmp_path, COMPLETE + BROKER.replace("127.0.0.1", "broker.example")))

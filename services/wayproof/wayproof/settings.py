@@ -18,6 +18,7 @@ from wayproof.tls import TlsFiles
 
 Part = TypeVar("Part")
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 Port = Annotated[int, Field(ge=1, le=65535)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 MspId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
@@ -63,6 +64,8 @@ class BrokerSettings(Section):
         given = [it is not None for it in (self.tls_ca, self.certificate, self.key)]
         if any(given) and not all(given):
             raise ValueError("give tls_ca, certificate and key together")
+        if not any(given) and self.host not in LOOPBACK:
+            raise ValueError(f"{self.host} is another machine: give tls_ca, certificate and key")
         return self
 
     @property

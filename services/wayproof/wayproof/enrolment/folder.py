@@ -3,8 +3,10 @@
 ::
 
     devices/ca.pem ca.key          signs devices' certificates: the API and the gate read it
+    devices/broker-ca.pem          what devices are given
     services/ca.pem ca.key         signs the broker's and our processes': nobody reads it but this
     broker/                        what Mosquitto reads: server.pem server.key device-ca.pem service-ca.pem crl.pem acl
+    broker/health/                 what tells whether Mosquitto is well connects with
     ingest/ gate/                  what a process connects with: certificate.pem key.pem broker-ca.pem
 """
 
@@ -54,7 +56,7 @@ class Folder:
 
     def broker_authority(self) -> bytes:
         """Return the authority of the broker's certificate (PEM): what devices are given. Raises EnrolmentError."""
-        path = self.directory / "services" / "ca.pem"
+        path = self.directory / "devices" / "broker-ca.pem"
         try:
             return path.read_bytes()
         except OSError as error:
@@ -74,15 +76,17 @@ def complete(folder: Folder, *, organisation: str, hosts: Sequence[str], now: da
             _write_authority(folder.directory / name, organisation=organisation, kind=name, now=now)
             made.append(name)
     devices, services = (_read_authority(folder.directory / name) for name in ("devices", "services"))
-    for name, common_name in SERVICES.items():
-        if not (folder.directory / name).exists():
-            _write_service(folder.directory / name, common_name, organisation=organisation, by=services, now=now)
-            made.append(name)
+    replace(folder.directory / "devices" / "broker-ca.pem", pem(services.certificate))
+    places = {folder.directory / name: common_name for name, common_name in SERVICES.items()}
+    for place, common_name in (*places.items(), (folder.broker / "health", mosquitto.HEALTH)):
+        if not place.exists():
+            _write_service(place, common_name, organisation=organisation, by=services, now=now)
+            made.append(place.name)
     if not (folder.broker / "server.pem").exists():
         _write_server(folder.broker, hosts, organisation=organisation, by=services, now=now)
         made.append("broker")
-    (folder.broker / "device-ca.pem").write_bytes(pem(devices.certificate))
-    (folder.broker / "service-ca.pem").write_bytes(pem(services.certificate))
+    replace(folder.broker / "device-ca.pem", pem(devices.certificate))
+    replace(folder.broker / "service-ca.pem", pem(services.certificate))
     if not (folder.broker / "crl.pem").exists():
         deny(folder, organisation=organisation, denied=(), serial_numbers=(), by=devices, now=now)
     return made

@@ -8,7 +8,7 @@ another authority is trusted, so a device's certificate is none there, and clien
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-INGEST, GATE = "service:ingest", "service:gate"
+INGEST, GATE, HEALTH = "service:ingest", "service:gate", "service:health"
 """Common names of our processes; the colon keeps them apart from every device id."""
 
 MOST_PACKET_BYTES = 1_048_576
@@ -42,7 +42,6 @@ def configuration(listeners: Listeners, places: Places) -> str:
     """Return `mosquitto.conf`."""
     return f"""\
 # Written by wayproof (docs/guides/brokers.md). The broker delivers: it is no place where data is safe.
-per_listener_settings false
 allow_anonymous false
 acl_file {places.files}/acl
 pid_file {places.data}/mosquitto.pid
@@ -86,7 +85,9 @@ def access(organisation: str, *, denied: Iterable[str] = ()) -> str:
         f"user {INGEST}",
         f"topic read wayproof/v1/{organisation}/+/messages",
         f"topic write wayproof/v1/{organisation}/+/receipts",
-        "topic read $SYS/broker/#",
+        "",
+        f"user {HEALTH}",
+        "topic read $SYS/broker/uptime",
     ]
     for device_id in sorted(denied):
         lines += ["", f"user {device_id}", "topic deny #"]
