@@ -41,6 +41,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "anchor": Verb("seal the log and anchor its head on the ledger"),
         "projection": Verb("bring the ledger's blocks into the store's tables"),
         "monitor": Verb("follow open shipments against their limits, and record excursions"),
+        "plausibility": Verb("follow the log, and flag readings that are not plausible"),
         "api": Verb("serve an organisation's pages and API", "api"),
         "simulate": Verb("be devices: measure, sign, publish, keep until receipted", "simulate"),
         "device": Verb("devices: authority, claim, enrol, renew, revoke, list, gate", "ingest"),

@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Exit status: 0 consistent, 1 something does not match, 2 something could not be checked."
     add_settings(parser)
     part = parser.add_mutually_exclusive_group()
-    part.add_argument("--log-only", action="store_true", help="messages, readings and the log; asks no ledger")
+    part.add_argument(
+        "--log-only", action="store_true", help="messages, readings, their flags and the log; asks no ledger"
+    )
     part.add_argument("--ledger-only", action="store_true", help="the tables that come from the ledger")
     parser.add_argument("--json", action="store_true", help="say it as JSON")
     parser.add_argument("--progress", action="store_true", help="say how far it is, also where that is no terminal")

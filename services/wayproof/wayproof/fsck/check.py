@@ -1,10 +1,11 @@
-"""Both parts of fsck, in one snapshot of the database, so that it can run beside the platform."""
+"""All parts of fsck, in one snapshot of the database, so that it can run beside the platform."""
 
 from dataclasses import dataclass
 
 from wayproof import ledger as ledgers
 from wayproof.errors import LedgerError
 from wayproof.fsck.finding import Findings
+from wayproof.fsck.flags_check import check_flags
 from wayproof.fsck.ledger_check import check_ledger
 from wayproof.fsck.log_check import check_log
 from wayproof.fsck.progress import Progress
@@ -35,6 +36,8 @@ async def check(settings: Settings, *, scope: Scope, progress: Progress) -> Find
             if scope.log and settings.log is not None:
                 tick = progress.of("messages", total=stored.count_messages(connection))
                 check_log(connection, findings, log_id=settings.log.log_id, tick=tick)
+                tick = progress.of("judged messages", total=stored.count_messages(connection))
+                check_flags(connection, findings, tick=tick)
             if scope.ledger:
                 await _check_ledger(settings, connection, findings, progress=progress)
     return findings

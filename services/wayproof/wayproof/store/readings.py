@@ -162,25 +162,25 @@ def find_streams(connection: Connection, names: Iterable[tuple[str, str]]) -> li
 
 def contents(connection: Connection, intervals: Sequence[Interval]) -> dict[int, Contents]:
     """Return what is held of each interval that any message is held of, by `attached`."""
-    bounds = {
-        **_bounds(intervals),
+    columns = {
+        **bounds(intervals),
         "epochs": [it.anchored[0] for it in intervals],
         "sizes": [it.anchored[1] for it in intervals],
     }
     with store_errors(), connection.cursor(row_factory=class_row(Contents), binary=True) as cursor:
-        return {row.attached: row for row in cursor.execute(QUERIES["interval_contents"], bounds)}
+        return {row.attached: row for row in cursor.execute(QUERIES["interval_contents"], columns)}
 
 
 def breaks(connection: Connection, intervals: Sequence[Interval]) -> list[Break]:
     """Return where messages of the intervals do not follow each other, in order."""
     with store_errors(), connection.cursor(row_factory=class_row(Break), binary=True) as cursor:
-        return cursor.execute(QUERIES["interval_breaks"], _bounds(intervals)).fetchall()
+        return cursor.execute(QUERIES["interval_breaks"], bounds(intervals)).fetchall()
 
 
 def gather(connection: Connection, intervals: Sequence[Interval]) -> list[Gathered]:
     """Return every measurement of the intervals, whole: numbers, and the states of doors."""
     with store_errors(), connection.cursor(row_factory=class_row(Gathered), binary=True) as cursor:
-        return cursor.execute(QUERIES["interval_series"], _bounds(intervals)).fetchall()
+        return cursor.execute(QUERIES["interval_series"], bounds(intervals)).fetchall()
 
 
 def page_of_readings(
@@ -195,12 +195,12 @@ def page_of_readings(
     observed_at_ms, ingest_id, ordinal = after
     asked = {"observed_at_ms": observed_at_ms, "ingest_id": ingest_id, "ordinal": ordinal, "name": name, "limit": limit}
     with store_errors(), connection.cursor(row_factory=class_row(StoredReading), binary=True) as cursor:
-        return cursor.execute(QUERIES["readings"], {**_bounds(intervals), **asked}).fetchall()
+        return cursor.execute(QUERIES["readings"], {**bounds(intervals), **asked}).fetchall()
 
 
 def latest_readings(connection: Connection, intervals: Sequence[Interval]) -> list[LatestReading]:
     """Return the latest number of each measurement of each stream, by device, stream and name."""
-    asked = {**_bounds(intervals), "messages": LAST_MESSAGES}
+    asked = {**bounds(intervals), "messages": LAST_MESSAGES}
     with store_errors(), connection.cursor(row_factory=class_row(LatestReading), binary=True) as cursor:
         return cursor.execute(QUERIES["latest_readings"], asked).fetchall()
 
@@ -221,7 +221,8 @@ def observed_at(connection: Connection, positions: Sequence[tuple[str, str, Posi
     return found
 
 
-def _bounds(intervals: Sequence[Interval]) -> dict[str, list[Any]]:
+def bounds(intervals: Sequence[Interval]) -> dict[str, list[Any]]:
+    """Return intervals as columns, the way that every question about them takes them."""
     return {
         "attached": [it.attached for it in intervals],
         "device_ids": [it.device_id for it in intervals],

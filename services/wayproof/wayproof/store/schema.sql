@@ -2,8 +2,9 @@
 -- and a test holds both equal. Integers of time are epoch milliseconds, hashes are 32 bytes.
 --
 -- Each part has one writer: ingest (streams, messages, readings, rejections), the sealer (log_*), the projection
--- (ledger_*, shipment*, device*, ...), the monitor (watch), people (location). Nobody updates or deletes a message or a reading; the one lawful exception is an
--- erasure, which removes salt, topic and payload of one message and its readings.
+-- (ledger_*, shipment*, device*, ...), the monitor (watch), `wayproof plausibility` (reading_flag, plausibility_*),
+-- people (location). Nobody updates or deletes a message or a reading; the one lawful exception is an
+-- erasure, which removes salt, topic and payload of one message, its readings and their flags.
 --
 -- What is written for every message or reading has no foreign keys: each would look up and lock a row for every row (14
 -- microseconds a reading with them, 3 without). One transaction writes what belongs together, nobody may delete it, and
@@ -247,6 +248,51 @@ CREATE TABLE anchor (
 CREATE INDEX anchor_size ON anchor (log_id, epoch, size);
 CREATE INDEX anchor_place ON anchor (log_id, block_number, tx_index);
 CREATE INDEX anchor_block ON anchor (log_id, block_number);
+
+-- --- flags: written by `wayproof plausibility`, in the transaction of its checkpoint -------------------------------
+
+-- What the platform thinks of readings is no evidence; all of it can be deleted together and comes again.
+
+-- Why a reading is not plausible. An opinion about a row that stays as it is.
+CREATE TABLE reading_flag (
+    stream_id integer NOT NULL,
+    observed_at_ms bigint NOT NULL,
+    ingest_id bigint NOT NULL,
+    ordinal smallint NOT NULL,
+    code text NOT NULL,
+    rule_version smallint NOT NULL,
+    detail text NOT NULL,
+    PRIMARY KEY (stream_id, observed_at_ms, ingest_id, ordinal, code)
+);
+CREATE INDEX reading_flag_message ON reading_flag (ingest_id);
+
+-- Up to which leaf of the log readings are judged: the next one.
+CREATE TABLE plausibility_checkpoint (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    epoch integer NOT NULL,
+    leaf_index bigint NOT NULL
+);
+
+-- The rules, by the first leaf that they judged.
+CREATE TABLE plausibility_rules (
+    epoch integer NOT NULL,
+    leaf_index bigint NOT NULL,
+    rules jsonb NOT NULL,
+    PRIMARY KEY (epoch, leaf_index)
+);
+
+-- What rules remember of a stream at the checkpoint.
+CREATE TABLE plausibility_memory (
+    stream_id integer PRIMARY KEY,
+    memory jsonb NOT NULL
+);
+
+-- Runs of numbers by their fingerprint, and where each was seen first.
+CREATE TABLE plausibility_run (
+    fingerprint bigint PRIMARY KEY,
+    stream_id integer NOT NULL,
+    observed_at_ms bigint NOT NULL
+);
 
 -- --- what the platform adds for people: no evidence, never on the ledger ---------------------------------------------
 

@@ -84,7 +84,7 @@ def worker(verb: str, deployment: Deployment, member: Member) -> Service:
 
 
 def _verbs(member: Member, *, pages: bool) -> list[str]:
-    log_keepers = ["ingest", "anchor", "monitor"] if member.keeps_log else []
+    log_keepers = ["ingest", "anchor", "monitor", "plausibility"] if member.keeps_log else []
     return log_keepers + (["api"] if pages else [])
 
 

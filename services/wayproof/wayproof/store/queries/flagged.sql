@@ -1,0 +1,35 @@
+-- name: counts
+-- How many readings of how many devices are flagged, by code.
+SELECT code, count(*) AS readings, count(DISTINCT stream.device_id) AS devices
+FROM reading_flag JOIN stream USING (stream_id)
+GROUP BY code
+ORDER BY code
+
+-- name: within
+-- The flags of intervals, for drawing.
+SELECT
+    interval.device_id, interval.name AS stream, quantity.name, flag.observed_at_ms, flag.ingest_id, flag.ordinal,
+    flag.code, flag.rule_version, flag.detail
+FROM unnest(
+    %(attached)b::integer[], %(device_ids)b::text[], %(streams)b::text[], %(start_boots)b::bigint[],
+    %(start_sequences)b::bigint[], %(end_boots)b::bigint[], %(end_sequences)b::bigint[]
+) AS interval (attached, device_id, name, start_boot, start_sequence, end_boot, end_sequence)
+JOIN stream USING (device_id, name)
+JOIN reading_flag AS flag USING (stream_id)
+JOIN message USING (ingest_id)
+JOIN reading ON
+    reading.ingest_id = flag.ingest_id AND reading.ordinal = flag.ordinal
+    AND reading.stream_id = flag.stream_id AND reading.observed_at_ms = flag.observed_at_ms
+JOIN quantity USING (quantity_id)
+WHERE
+    (message.boot, message.sequence) > (start_boot, start_sequence)
+    AND (message.boot, message.sequence) <= (end_boot, end_sequence)
+ORDER BY flag.observed_at_ms, flag.ingest_id, flag.ordinal, flag.code
+LIMIT %(limit)s
+
+-- name: of_messages
+-- The flags of these messages' readings.
+SELECT ingest_id, ordinal, code, rule_version, detail
+FROM reading_flag
+WHERE ingest_id = ANY(%(ingest_ids)b::bigint[])
+ORDER BY ingest_id, ordinal, code

@@ -1,0 +1,138 @@
+-- name: become_flagger
+-- Take the lock of the one process that flags, until the connection ends.
+SELECT pg_try_advisory_lock(%(lock)s) AS taken
+
+-- name: checkpoint
+-- The next leaf to judge, and whether the log still reaches up to it: an epoch may have been cut.
+SELECT
+    checkpoint.epoch, checkpoint.leaf_index,
+    checkpoint.leaf_index <= coalesce(log_epoch.size, 0) AS is_reached
+FROM plausibility_checkpoint AS checkpoint LEFT JOIN log_epoch USING (epoch)
+
+-- name: put_checkpoint
+-- Judge from this leaf on.
+INSERT INTO plausibility_checkpoint (epoch, leaf_index) VALUES (%(epoch)s, %(leaf_index)s)
+ON CONFLICT (singleton) DO UPDATE SET epoch = EXCLUDED.epoch, leaf_index = EXCLUDED.leaf_index
+
+-- name: rules
+-- All rules ever in force, from the first leaf that they judged.
+SELECT epoch, leaf_index, rules::text AS rules FROM plausibility_rules ORDER BY epoch, leaf_index
+
+-- name: put_rules
+-- Judge by other rules from this leaf on.
+INSERT INTO plausibility_rules (epoch, leaf_index, rules) VALUES (%(epoch)s, %(leaf_index)s, %(rules)s)
+ON CONFLICT (epoch, leaf_index) DO UPDATE SET rules = EXCLUDED.rules
+
+-- name: forget_memories
+-- Let rules begin anew.
+DELETE FROM plausibility_memory
+
+-- name: forget_runs
+-- Let no run have been seen.
+DELETE FROM plausibility_run
+
+-- name: forget_flags
+-- Take every flag from its reading.
+DELETE FROM reading_flag
+
+-- name: forget_rules
+-- Let no rules have been in force.
+DELETE FROM plausibility_rules
+
+-- name: forget_checkpoint
+-- Judge from the log's beginning on.
+DELETE FROM plausibility_checkpoint
+
+-- name: behind
+-- How many leaves are not judged yet.
+SELECT
+    coalesce(sum(CASE WHEN epoch > %(epoch)s THEN size ELSE greatest(size - %(leaf_index)s, 0) END), 0)::bigint AS leaves
+FROM log_epoch WHERE epoch >= %(epoch)s
+
+-- name: leaves
+-- The next leaves in the order of the log, with the messages that are there and accepted.
+SELECT
+    leaf.epoch, leaf.leaf_index, leaf.ingest_id, message.stream_id, message.device_id,
+    coalesce(device.model, '') AS model, message.boot, message.sequence, message.after_boot, message.after_sequence,
+    message.received_at_ms,
+    message.ingest_id IS NOT NULL AND message.topic IS NULL AS is_erased,
+    message.boot > 0 AND EXISTS (
+        SELECT FROM message AS other JOIN log_leaf AS earlier USING (ingest_id)
+        WHERE
+            (other.stream_id, other.boot, other.sequence) = (message.stream_id, message.boot, message.sequence)
+            AND other.message_hash <> message.message_hash
+            AND (earlier.epoch, earlier.leaf_index) < (leaf.epoch, leaf.leaf_index)
+    ) AS contradicts
+FROM log_leaf AS leaf
+LEFT JOIN message USING (ingest_id)
+LEFT JOIN device ON device.device_id = message.device_id
+WHERE (leaf.epoch, leaf.leaf_index) >= (%(epoch)s, %(leaf_index)s)
+ORDER BY leaf.epoch, leaf.leaf_index
+LIMIT %(limit)s
+
+-- name: readings
+-- What these messages measured.
+SELECT
+    reading.ingest_id, reading.ordinal, quantity.name, quantity.unit, reading.value, reading.scale,
+    reading.observed_at_ms
+FROM reading JOIN quantity USING (quantity_id)
+WHERE reading.ingest_id = ANY(%(ingest_ids)b::bigint[])
+ORDER BY reading.ingest_id, reading.ordinal
+
+-- name: memories
+-- What is remembered of these streams.
+SELECT stream_id, memory FROM plausibility_memory WHERE stream_id = ANY(%(stream_ids)b::integer[])
+
+-- name: all_memories
+-- What is remembered of every stream.
+SELECT stream_id, memory FROM plausibility_memory
+
+-- name: put_memories
+-- Remember this of streams, in place of what was.
+INSERT INTO plausibility_memory (stream_id, memory)
+SELECT stream_id, memory::jsonb
+FROM unnest(%(stream_ids)b::integer[], %(memories)b::text[]) AS given (stream_id, memory)
+ON CONFLICT (stream_id) DO UPDATE SET memory = EXCLUDED.memory
+
+-- name: claim_runs
+-- Enter where runs were seen; one that was seen before keeps its first place.
+INSERT INTO plausibility_run (fingerprint, stream_id, observed_at_ms)
+SELECT fingerprint, stream_id, observed_at_ms
+FROM unnest(%(fingerprints)b::bigint[], %(stream_ids)b::integer[], %(observed_at_ms)b::bigint[])
+    AS given (fingerprint, stream_id, observed_at_ms)
+ON CONFLICT DO NOTHING
+
+-- name: runs
+-- Where these runs were seen first.
+SELECT fingerprint, stream.device_id, run.stream_id, run.observed_at_ms
+FROM plausibility_run AS run JOIN stream USING (stream_id)
+WHERE fingerprint = ANY(%(fingerprints)b::bigint[])
+
+-- name: all_runs
+-- Where every run was seen first.
+SELECT fingerprint, stream_id, observed_at_ms FROM plausibility_run ORDER BY fingerprint
+
+-- name: insert_flags
+-- Flag readings.
+INSERT INTO reading_flag (stream_id, observed_at_ms, ingest_id, ordinal, code, rule_version, detail)
+SELECT stream_id, observed_at_ms, ingest_id, ordinal, code, rule_version, detail
+FROM unnest(
+    %(stream_ids)b::integer[], %(observed_at_ms)b::bigint[], %(ingest_ids)b::bigint[], %(ordinals)b::smallint[],
+    %(codes)b::text[], %(rule_versions)b::smallint[], %(details)b::text[]
+) AS given (stream_id, observed_at_ms, ingest_id, ordinal, code, rule_version, detail)
+ON CONFLICT DO NOTHING
+
+-- name: flags_of
+-- The flags of these messages.
+SELECT stream_id, observed_at_ms, ingest_id, ordinal, code, rule_version, detail
+FROM reading_flag
+WHERE ingest_id = ANY(%(ingest_ids)b::bigint[])
+ORDER BY ingest_id, ordinal, code
+
+-- name: unjudged_flags
+-- The flags of messages that no rule has judged yet, or that are not there: there are none.
+SELECT flag.stream_id, flag.observed_at_ms, flag.ingest_id, flag.ordinal, flag.code, flag.rule_version, flag.detail
+FROM reading_flag AS flag
+LEFT JOIN log_leaf AS leaf USING (ingest_id)
+WHERE leaf.ingest_id IS NULL OR (leaf.epoch, leaf.leaf_index) >= (%(epoch)s, %(leaf_index)s)
+ORDER BY flag.ingest_id, flag.ordinal, flag.code
