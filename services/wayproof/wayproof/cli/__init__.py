@@ -48,6 +48,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "evidence": Verb("write the evidence file of a shipment"),
         "fsck": Verb("compute the log and the projection again, and name what does not match"),
         "log": Verb("the organisation's log: register, retire"),
+        "rejections": Verb("refused payloads: list, show, replay", "ingest"),
         "schema": Verb("the store's tables: apply, status"),
         "ledger": Verb("the embedded ledger: init, serve, status"),
         "network": Verb("a network of Fabric's own programs: fetch, doctor, up, status, logs, down"),

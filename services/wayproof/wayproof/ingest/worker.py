@@ -27,6 +27,7 @@ from wayproof.store import schema
 from wayproof.store.connection import Connection, connect
 from wayproof.store.errors import StoreUnavailable, store_errors
 from wayproof.store.messages import Added, Numbers, add_messages, open_epoch
+from wayproof.store.rejection_limit import RejectionLimit
 from wayproof.store.rejections import count_rejections
 from wayproof_verifier.telemetry import Receipt, messages_topic, receipts_topic
 
@@ -152,6 +153,7 @@ class Ingest:
         self._verifiers = Verifiers(settings.require_ingest().verifiers)
         self._judge = GroupJudge(self._house, verifiers=self._verifiers)
         self._numbers = Numbers()
+        self._limit = RejectionLimit(settings.rejections.keep_bytes)
         self.tally = Tally()
 
     def close(self) -> None:
@@ -232,6 +234,8 @@ class Ingest:
             began_ns=kept.began_ns,
             committed_ns=kept.committed_ns,
         )
+        if kept.group.rejections:
+            self._store.do(self._limit.keep)
 
 
 def _wait_for_log(store: PatientStore, log_id: str, *, stop: threading.Event) -> bool:

@@ -88,6 +88,26 @@ CREATE TABLE rejection (
     UNIQUE (topic, payload_hash, code)
 );
 CREATE INDEX rejection_last ON rejection (last_received_at_ms, rejection_id);
+CREATE INDEX rejection_payload ON rejection (last_received_at_ms, rejection_id) WHERE payload IS NOT NULL;
+
+-- What was let go of so that they keep to their limit, by code.
+CREATE TABLE rejection_cut (
+    code text PRIMARY KEY,
+    payloads bigint NOT NULL,      -- payloads dropped while their row stayed
+    rows bigint NOT NULL,          -- rows dropped
+    times bigint NOT NULL          -- refusals that these rows counted
+);
+
+-- Refused payloads that somebody published again to have them judged anew. What became of them is in the other tables.
+CREATE TABLE rejection_replay (
+    replay_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    topic text NOT NULL,
+    payload_hash bytea NOT NULL,   -- SHA-256 of the payload as it was published
+    code text NOT NULL,            -- of the refusal that it was replayed for
+    operator text NOT NULL,
+    replayed_at_ms bigint NOT NULL
+);
+CREATE INDEX rejection_replay_payload ON rejection_replay (payload_hash);
 
 -- --- the log: written by the sealer ----------------------------------------------------------------------------------
 

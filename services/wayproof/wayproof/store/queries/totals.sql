@@ -7,4 +7,5 @@ SELECT
     (SELECT count(*) FROM (SELECT FROM reading LIMIT %(exactly)s) AS first_readings) AS readings_counted,
     (SELECT reltuples FROM pg_class WHERE oid = 'reading'::regclass)::bigint AS readings_estimated,
     (SELECT coalesce(sum(times), 0) FROM rejection)::bigint
+    + (SELECT coalesce(sum(times), 0) FROM rejection_cut)::bigint
     + (SELECT count(*) FROM message WHERE stream_id IS NULL) AS rejections
