@@ -100,7 +100,7 @@ async def test_a_device_comes_once_with_a_token_and_is_on_the_ledger(desk: Desk,
     (tmp_path / "again" / "device.key").write_bytes((tmp_path / "reefer-9" / "device.key").read_bytes())
     again = await desk.enrol(tmp_path / "again", token=claimed["token"])
     assert again.serial_number != certificate.serial_number
-    listed = (await desk.office.client.get("/api/v1/enrolment/certificates")).json()["items"]
+    listed = (await desk.office.client.get("/api/v1/certificates")).json()["items"]
     assert [(it["device_id"], it["revoked"]) for it in listed] == [("reefer-9", False)]
 
 
@@ -195,5 +195,5 @@ async def test_a_revoked_device_is_so_on_the_ledger_and_gets_no_certificate(desk
         await asyncio.to_thread(lambda: enrolling.renew(folder, api=desk.api))
     assert refused.value.code == "device_revoked"
     assert await desk.refused(tmp_path / "b", token=(await desk.claim("reefer-9"))["token"]) == "device_revoked"
-    listed = (await desk.office.client.get("/api/v1/enrolment/certificates")).json()["items"]
+    listed = (await desk.office.client.get("/api/v1/certificates")).json()["items"]
     assert [(it["device_id"], it["revoked"]) for it in listed] == [("reefer-9", True)]

@@ -174,7 +174,7 @@ def renew(body: RenewalBody, resources: Held) -> Issued:
         return _issued(resources, certificate, model="")
 
 
-@router.get("/api/v1/enrolment/certificates", response_model_exclude_none=True, responses=refusals(400, 503))
+@router.get("/api/v1/certificates", response_model_exclude_none=True, responses=refusals(400, 503))
 def list_all(connection: Reading, after: After = None, limit: Limit = 50) -> CertificatePage:
     """List the latest certificate of every device that has one."""
     found = list_certificates(connection, after=(after or "").replace("\0", ""), limit=limit + 1)
