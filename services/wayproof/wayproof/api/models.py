@@ -56,6 +56,14 @@ class Range(Answer):
     high: int | None = None
 
 
+class Flag(Answer):
+    """Why a reading is not plausible: an opinion of this platform, no evidence."""
+
+    code: Annotated[str, Field(examples=["rate_of_change"])]
+    rule_version: int
+    detail: str
+
+
 class Measurement(Quantity):
     """The latest number of one name of one device, and where it lies in the agreed limits."""
 
@@ -64,6 +72,7 @@ class Measurement(Quantity):
     observed_at_ms: Instant
     state: State
     limit: Range | None = None
+    flags: list[Flag] | None = None
 
 
 class RoutePoint(Answer):
@@ -314,6 +323,15 @@ class TraceGap(Answer):
     missing: int
 
 
+class TraceFlag(Flag):
+    """A flag, and the reading that it is on."""
+
+    device_id: str
+    stream: str
+    name: str
+    observed_at_ms: Instant
+
+
 class Trace(Answer):
     """What the devices measured while attached."""
 
@@ -323,6 +341,8 @@ class Trace(Answer):
     series: list[Series]
     route: Annotated[list[tuple[int, float, float]], Field(description="Instant, latitude, longitude.")]
     gaps: list[TraceGap]
+    flags: list[TraceFlag]
+    flags_reduced: Annotated[bool, Field(description="There are more flags than are told: the latest are left out.")]
     doors: Annotated[list[tuple[int, int]], Field(description="Open from, until.")]
 
 
@@ -364,6 +384,7 @@ class Reading(Answer):
     scale: int | None = None
     unit: str | None = None
     text: str | None = None
+    flags: list[Flag] | None = None
     message: MessagePlace
     leaf: Leaf | None = None
     anchor: LeafAnchor | None = None

@@ -1,15 +1,19 @@
 """Single readings of a shipment, each with what proves it."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from wayproof.api.attachments import intervals_of
+from wayproof.api.flags import flags_of
 from wayproof.api.models import Leaf, LeafAnchor, MessagePlace, Reading, ReadingPage
 from wayproof.api.problems import Refusal, refusals
 from wayproof.api.resources import After, Gsin, Limit
 from wayproof.api.resources import Reading as ReadingConnection
 from wayproof.api.shipment import known_shipment
+from wayproof.store import flagged
+from wayproof.store.flagged import Reason
 from wayproof.store.readings import StoredReading, page_of_readings
 
 router = APIRouter(prefix="/api/v1/shipments", tags=["shipments"])
@@ -26,13 +30,15 @@ def list_readings(
     after: After = None,
     limit: Limit = 50,
 ) -> ReadingPage:
-    """List single readings, newest first, each with its message's place, its leaf and the first anchor above it."""
+    """List single readings, newest first, each with its flags, its message's place, its leaf and the first anchor."""
     shipment = known_shipment(connection, gsin)
     intervals = intervals_of(shipment.head)
     found = page_of_readings(connection, intervals, name=name, after=_place(after), limit=limit + 1)
     last = found[limit - 1] if len(found) > limit else None
     following = f"{last.observed_at_ms}:{last.ingest_id}:{last.ordinal}" if last else None
-    return ReadingPage(items=[_reading(it) for it in found[:limit]], next=following)
+    flags = flagged.of_messages(connection, [it.ingest_id for it in found[:limit]])
+    items = [_reading(it, flags.get((it.ingest_id, it.ordinal), ())) for it in found[:limit]]
+    return ReadingPage(items=items, next=following)
 
 
 def _place(cursor: str | None) -> tuple[int, int, int]:
@@ -46,7 +52,7 @@ def _place(cursor: str | None) -> tuple[int, int, int]:
     raise Refusal("after: go on with `next` of the page before", code="malformed_argument", status=400)
 
 
-def _reading(it: StoredReading) -> Reading:
+def _reading(it: StoredReading, reasons: Sequence[Reason]) -> Reading:
     place = MessagePlace(
         boot=it.boot, sequence=it.sequence, hash=it.message_hash.hex(), received_at_ms=it.received_at_ms
     )
@@ -70,6 +76,7 @@ def _reading(it: StoredReading) -> Reading:
         scale=it.scale,
         unit=it.unit or None,
         text=it.text,
+        flags=flags_of(reasons),
         message=place,
         leaf=leaf,
         anchor=anchor,

@@ -5,6 +5,7 @@ from typing import Any
 
 from wayproof.api.attachments import describe, intervals_of, place_of
 from wayproof.api.custody_line import custodian_at, custody_line, latest_observed_ms
+from wayproof.api.flags import with_flags
 from wayproof.api.models import (
     Amendment,
     Anchor,
@@ -69,9 +70,10 @@ def describe_shipment(connection: Connection, gsin: str, *, organisation: str) -
     measured = [] if shipment.latest else held_readings.latest_readings(connection, intervals)
     places = find_locations(connection, glns_of([head]))
     members = core(shipment, organisation=organisation, places=places, now_ms=now_ms(), measured=measured)
+    (latest,) = with_flags(connection, [members["latest"]])
     received = max((it.last_received_at_ms for it in contents.values()), default=None)
     return Shipment(
-        **{**members, "last_received_at_ms": members["last_received_at_ms"] or received},
+        **{**members, "latest": latest, "last_received_at_ms": members["last_received_at_ms"] or received},
         excursions=_excursions(head, recorded, line=line),
         parties=[
             Party(role=it["role"], msp_id=it["msp_id"], location=location(it["party_gln"], places))

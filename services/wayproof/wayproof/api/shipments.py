@@ -4,6 +4,7 @@ from typing import Literal
 
 from fastapi import APIRouter
 
+from wayproof.api.flags import with_flags
 from wayproof.api.listing import page_of_gsins
 from wayproof.api.models import Shipment, SummaryPage
 from wayproof.api.problems import refusals
@@ -32,6 +33,8 @@ def list_shipments(
     shipments = find_shipments(connection, gsins)
     places = find_locations(connection, glns_of(it.head for it in shipments))
     items = [summary(it, organisation=organisation, places=places, now_ms=at_ms) for it in shipments]
+    flagged = with_flags(connection, [it.latest for it in items])
+    items = [it.model_copy(update={"latest": latest}) for it, latest in zip(items, flagged, strict=True)]
     return SummaryPage(items=items, next=following)
 
 

@@ -1,4 +1,4 @@
-"""The trace of a shipment: what its devices measured while attached, where they were, what is missing."""
+"""The trace of a shipment: what its devices measured while attached, where they were, what is missing or odd."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -6,18 +6,22 @@ from collections.abc import Iterable, Sequence
 from fastapi import APIRouter
 
 from wayproof.api.attachments import gap_of, held_streams, intervals_of
-from wayproof.api.models import Series, Trace, TraceGap
+from wayproof.api.models import Series, Trace, TraceFlag, TraceGap
 from wayproof.api.problems import refusals
 from wayproof.api.resources import Gsin, Held, Reading, now_ms
 from wayproof.api.series import measurement_of, open_spans, reduce, route
 from wayproof.api.shipment import known_shipment
-from wayproof.store import readings
+from wayproof.store import flagged, readings
 from wayproof.store.connection import Connection
+from wayproof.store.flagged import FlaggedReading
 from wayproof.store.readings import Break, Gathered, Interval
 
 router = APIRouter(prefix="/api/v1/shipments", tags=["shipments"])
 
 StreamName = tuple[str, str]
+
+MOST_FLAGS = 2_000
+"""Flags that are told of a shipment: a stuck sensor has one on every reading."""
 
 
 @router.get("/{gsin}/trace", response_model_exclude_none=True, responses=refusals(400, 404, 503))
@@ -32,6 +36,7 @@ def trace_of(connection: Connection, gsin: str, *, organisation: str) -> Trace:
     streams = readings.find_streams(connection, [(it.device_id, it.stream) for it in intervals])
     held = held_streams(streams, organisation=organisation)
     gathered = readings.gather(connection, intervals)
+    flags = flagged.within(connection, intervals, limit=MOST_FLAGS + 1)
     return Trace(
         gsin=gsin,
         as_of_ms=now_ms(),
@@ -39,6 +44,8 @@ def trace_of(connection: Connection, gsin: str, *, organisation: str) -> Trace:
         series=_series(intervals, gathered),
         route=_route(intervals, gathered),
         gaps=_gaps(intervals, readings.breaks(connection, intervals)),
+        flags=[_flag(it) for it in flags[:MOST_FLAGS]],
+        flags_reduced=len(flags) > MOST_FLAGS,
         doors=open_spans(
             (at_ms, text == "true")
             for it in gathered
@@ -89,6 +96,18 @@ def _gaps(intervals: Iterable[Interval], breaks: Iterable[Break]) -> list[TraceG
             TraceGap(device_id=device_id, stream=stream, from_ms=it.from_ms, until_ms=it.until_ms, missing=missing)
         )
     return gaps
+
+
+def _flag(it: FlaggedReading) -> TraceFlag:
+    return TraceFlag(
+        code=it.code,
+        rule_version=it.rule_version,
+        detail=it.detail,
+        device_id=it.device_id,
+        stream=it.stream,
+        name=it.name,
+        observed_at_ms=it.observed_at_ms,
+    )
 
 
 def _streams(intervals: Iterable[Interval]) -> dict[int, StreamName]:

@@ -38,11 +38,26 @@ class FlagCount:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingFlag:
-    """A flag of a reading that is known by its message and its place in the pack."""
+class Reason:
+    """Why a reading is not plausible."""
 
+    code: str
+    rule_version: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class _OfMessage:
     ingest_id: int
     ordinal: int
+    code: str
+    rule_version: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    place: int
     code: str
     rule_version: int
     detail: str
@@ -54,12 +69,27 @@ def within(connection: Connection, intervals: Sequence[Interval], *, limit: int)
         return cursor.execute(QUERIES["within"], {**bounds(intervals), "limit": limit}).fetchall()
 
 
-def of_messages(connection: Connection, ingest_ids: Sequence[int]) -> dict[tuple[int, int], list[ReadingFlag]]:
+def of_messages(connection: Connection, ingest_ids: Sequence[int]) -> dict[tuple[int, int], list[Reason]]:
     """Return the flags of messages' readings, by message and place in the pack."""
-    found: dict[tuple[int, int], list[ReadingFlag]] = {}
-    with store_errors(), connection.cursor(row_factory=class_row(ReadingFlag), binary=True) as cursor:
-        for flag in cursor.execute(QUERIES["of_messages"], {"ingest_ids": list(ingest_ids)}):
-            found.setdefault((flag.ingest_id, flag.ordinal), []).append(flag)
+    found: dict[tuple[int, int], list[Reason]] = {}
+    with store_errors(), connection.cursor(row_factory=class_row(_OfMessage), binary=True) as cursor:
+        for it in cursor.execute(QUERIES["of_messages"], {"ingest_ids": list(ingest_ids)}):
+            found.setdefault((it.ingest_id, it.ordinal), []).append(Reason(it.code, it.rule_version, it.detail))
+    return found
+
+
+def at(connection: Connection, readings: Sequence[tuple[str, str, int]]) -> list[list[Reason]]:
+    """Return the flags of readings by (device id, name, observed_at_ms), in the order given."""
+    found: list[list[Reason]] = [[] for _ in readings]
+    columns = {
+        "places": list(range(len(readings))),
+        "device_ids": [device_id for device_id, _, _ in readings],
+        "names": [name for _, name, _ in readings],
+        "observed_at_ms": [at_ms for _, _, at_ms in readings],
+    }
+    with store_errors(), connection.cursor(row_factory=class_row(_At), binary=True) as cursor:
+        for it in cursor.execute(QUERIES["at"], columns):
+            found[it.place].append(Reason(it.code, it.rule_version, it.detail))
     return found
 
 

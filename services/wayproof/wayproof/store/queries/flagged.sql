@@ -33,3 +33,16 @@ SELECT ingest_id, ordinal, code, rule_version, detail
 FROM reading_flag
 WHERE ingest_id = ANY(%(ingest_ids)b::bigint[])
 ORDER BY ingest_id, ordinal, code
+
+-- name: at
+-- The flags of readings that are known by device, name and time.
+SELECT wanted.place, flag.code, flag.rule_version, flag.detail
+FROM unnest(%(places)b::integer[], %(device_ids)b::text[], %(names)b::text[], %(observed_at_ms)b::bigint[])
+    AS wanted (place, device_id, name, observed_at_ms)
+JOIN stream ON stream.device_id = wanted.device_id
+JOIN reading_flag AS flag ON flag.stream_id = stream.stream_id AND flag.observed_at_ms = wanted.observed_at_ms
+JOIN reading ON
+    (reading.stream_id, reading.observed_at_ms, reading.ingest_id, reading.ordinal)
+    = (flag.stream_id, flag.observed_at_ms, flag.ingest_id, flag.ordinal)
+JOIN quantity ON quantity.quantity_id = reading.quantity_id AND quantity.name = wanted.name
+ORDER BY wanted.place, flag.code
