@@ -20,6 +20,7 @@ from support.database import RunningCluster
 from support.embedded_network import free_port
 from support.journey import SHIPPER
 from support.world import World
+from wayproof.cli import main
 from wayproof.enrolment import folder as folders
 from wayproof.enrolment.authority import Authority, new_key, pem
 from wayproof.enrolment.certificate import DeviceName, name_of, now_utc
@@ -197,3 +198,50 @@ async def test_a_revoked_device_is_so_on_the_ledger_and_gets_no_certificate(desk
     assert await desk.refused(tmp_path / "b", token=(await desk.claim("reefer-9"))["token"]) == "device_revoked"
     listed = (await desk.office.client.get("/api/v1/certificates")).json()["items"]
     assert [(it["device_id"], it["revoked"]) for it in listed] == [("reefer-9", True)]
+
+
+# --- the command line ------------------------------------------------------------------------------------------------
+
+
+async def test_the_command_line_makes_claims_enrols_renews_lists_and_revokes(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text(
+        desk.world.settings_toml(SHIPPER)
+        + '[broker]\nkind = "mosquitto"\nhost = "127.0.0.1"\nport = 8884\n'
+        + '[enrolment]\ndirectory = "enrolment"\ndevices_host = "broker.example"\n'
+    )
+    folder, token = tmp_path / "reefer-9", tmp_path / "token"
+
+    async def said(*arguments: str, status: int = 0) -> str:
+        assert await asyncio.to_thread(main, ["device", *arguments]) == status, capsys.readouterr().err
+        printed = capsys.readouterr()
+        return printed.out if status == 0 else printed.err
+
+    ours = ("--settings", str(settings))
+    assert "nothing to do" in await said("authority", *ours)
+    token.write_text(await said("claim", "reefer-9", "--model", "logger 3", *ours))
+    enrol = ("enrol", str(folder), "--api", desk.api, "--token-file", str(token))
+    assert "reefer-9 of ShipperMSP" in await said(*enrol)
+    assert "device_exists" in await said(*enrol, status=1)
+    await desk.world.projected(SHIPPER)
+    assert "valid until 20" in await said("renew", str(folder), "--api", desk.api)
+    assert "transaction " in await said("revoke", "reefer-9", "--reason", "lost", *ours)
+    await desk.world.projected(SHIPPER)
+    assert "device_unknown" in await said("revoke", "reefer-99", "--reason", "lost", *ours, status=1)
+    rows = [line.split("\t") for line in (await said("list", *ours)).splitlines()]
+    ours_and_theirs = {device_id: (state, bool(end != "-")) for device_id, _, state, end in rows}
+    assert ours_and_theirs == {"reefer-9": ("revoked", True), desk.world.journey.device.device_id: ("active", False)}
+
+
+async def test_the_command_line_takes_a_manufacturers_certificate(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await desk.claim("reefer-10", serial="SN 1")
+    (chain,), key = made_by(desk.maker, serial="SN 1")
+    (tmp_path / "chain.pem").write_bytes(chain)
+    (tmp_path / "maker.key").write_bytes(key)
+    arguments = ["device", "enrol", str(tmp_path / "a"), "--api", desk.api, "--manufacturer"]
+    status = await asyncio.to_thread(main, [*arguments, str(tmp_path / "chain.pem"), str(tmp_path / "maker.key")])
+    assert (status, capsys.readouterr().out.partition(" in ")[0]) == (0, "reefer-10 of ShipperMSP")
