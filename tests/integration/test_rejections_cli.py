@@ -73,6 +73,7 @@ def test_what_a_device_sent_before_it_was_registered_is_accepted_when_it_is_repl
     assert message["entry"] == entry_hash(
         message["salt"], topic=device.topic, payload=payload, received_at_ms=message["received_at_ms"]
     )
+    assert desk.says("list").rstrip().endswith(f'"{device.topic}"  replayed')
     shown = json.loads(desk.says("show", rejection_id))
     assert (shown["code"], shown["times"], bytes.fromhex(shown["payload_hex"])) == ("unknown_device", 1, payload)
     assert [(it["operator"], it["code"]) for it in shown["replays"]] == [("ada", "unknown_device")]

@@ -1,11 +1,14 @@
 """Traces whose ids follow from the message: the same from every process, and drawn alike."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from support.embedded_network import free_port
 from wayproof.observability import tracing
 
 HASHES = [sha256(str(number).encode()).digest() for number in range(4_000)]
@@ -76,3 +79,42 @@ def test_spans_of_different_processes_meet_in_the_message() -> None:
     assert (sealed.start_time, sealed.end_time) == (10, 20)
     assert sealed.attributes == {"wayproof.message_hash": message_hash.hex(), "wayproof.epoch": 1}
     assert sealed.resource.attributes["service.name"] == "wayproof-anchor"
+
+
+def test_spans_reach_a_collector_as_otlp_over_http() -> None:
+    pytest.importorskip("opentelemetry.sdk", reason="left out: wayproof[otel] is not installed")
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # noqa: PLC0415 - the extra may be absent
+        ExportTraceServiceRequest,
+    )
+
+    from wayproof.observability.tracing_export import to_collector  # noqa: PLC0415
+
+    posted: list[tuple[str, bytes]] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posted.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    port = free_port()
+    with HTTPServer(("127.0.0.1", port), Collector) as collector:
+        thread = threading.Thread(target=collector.serve_forever)
+        thread.start()
+        try:
+            recorder = to_collector(f"http://127.0.0.1:{port}/v1/traces", process="ingest", organisation="ShipperMSP")
+            recorder.record(tracing.FIRST, HASHES[0], start_ns=10, end_ns=20, facts={})
+            recorder.close()
+        finally:
+            collector.shutdown()
+            thread.join()
+    ((path, body),) = posted
+    assert path == "/v1/traces"
+    (resource,) = ExportTraceServiceRequest.FromString(body).resource_spans
+    (span,) = resource.scope_spans[0].spans
+    assert (span.trace_id, span.span_id, span.parent_span_id) == (HASHES[0][:16], HASHES[0][16:24], b"")
+    assert "wayproof-ingest" in str(resource.resource)

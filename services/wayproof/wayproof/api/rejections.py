@@ -14,7 +14,10 @@ NEWEST = (2**62, True, 2**62)
 
 
 class Rejection(Answer):
-    """A refused payload; `logged` when it came from a known device: then it is an entry of the log."""
+    """A refused payload; `logged` when it came from a known device: then it is an entry of the log.
+
+    `replayed_at_ms` is when an operator last had it judged again.
+    """
 
     rejection_id: str
     code: str
@@ -26,6 +29,7 @@ class Rejection(Answer):
     times: int
     first_received_at_ms: Instant
     last_received_at_ms: Instant
+    replayed_at_ms: Instant | None = None
     logged: bool
 
 
@@ -72,5 +76,6 @@ def _rejection(it: ListedRejection) -> Rejection:
         times=it.times,
         first_received_at_ms=it.first_received_at_ms,
         last_received_at_ms=it.last_received_at_ms,
+        replayed_at_ms=it.replayed_at_ms,
         logged=it.is_logged,
     )

@@ -108,8 +108,10 @@ def _replay(options: argparse.Namespace) -> int:
 def _line(it: ListedRejection) -> str:
     """Return one line; strangers chose the topic, so nothing in it may steer a terminal."""
     at = datetime.fromtimestamp(it.last_received_at_ms / 1000, UTC).isoformat(timespec="seconds")
+    replayed = "  replayed" if it.replayed_at_ms else ""
     rejection_id = f"{'log' if it.is_logged else 'other'}:{it.number}"
-    return f"{rejection_id:<12} {at}  {it.code:<20} {it.times:>6} x {it.payload_size or 0:>7} B  {json.dumps(it.topic)}"
+    size = f"{it.times:>6} x {it.payload_size or 0:>7} B"
+    return f"{rejection_id:<12} {at}  {it.code:<20} {size}  {json.dumps(it.topic)}{replayed}"
 
 
 def _broker(read: Settings, *, certificate: Path | None, key: Path | None) -> BrokerSettings:

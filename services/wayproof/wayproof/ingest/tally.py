@@ -12,6 +12,7 @@ from wayproof.observability.health import HEALTH
 logger = logging.getLogger(__name__)
 
 SAID_EVERY_S = 5.0
+PART = "taking in"
 
 COUNTERS = {
     "received": metrics.counter(
@@ -56,6 +57,7 @@ class Tally:
         self._rejected: Counter[str] = Counter()
         self._has_changed = False
         self._said_at_s = time.monotonic()
+        HEALTH.expect(PART)
 
     def add(self, *, rejected: Counter[str], **counts: int) -> None:
         """Add the counts of one group."""
@@ -83,6 +85,7 @@ class Tally:
     def say_if_due(self) -> None:
         """Log the counts if they changed, at most every few seconds. Called whenever the main loop turns."""
         HEALTH.beat()
+        HEALTH.works(PART)  # the log is registered, and the thread that talks to the broker lives
         if time.monotonic() - self._said_at_s >= SAID_EVERY_S:
             self.say()
 

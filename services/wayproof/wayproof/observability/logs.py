@@ -10,6 +10,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from wayproof.observability import metrics
+
+LINES = metrics.counter("wayproof_log_lines_total", "Lines of the process's own log, by level.", labels=("level",))
+
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -35,8 +39,15 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+class _Counting(logging.Handler):
+    """Counts what is logged."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        LINES.add(1, record.levelname.lower())
+
+
 def configure(*, process: str, organisation: str = "", level: int = logging.INFO, file: Path | None = None) -> None:
     """Send this process's log to standard error, or to a file. Called once, by the command line."""
     handler = logging.StreamHandler(sys.stderr) if file is None else logging.FileHandler(file, encoding="utf-8")
     handler.setFormatter(JsonFormatter(process=process, organisation=organisation))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[handler, _Counting()], force=True)

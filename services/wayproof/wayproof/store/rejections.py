@@ -34,7 +34,8 @@ class NewRejection:
 class ListedRejection:
     """A refused payload, of a known device (then it is a message, and an entry of the log) or not.
 
-    `number` is the row's own; `detail` is empty and `topic` may be None (erased) for what is logged.
+    `number` is the row's own; `detail` is empty and `topic` may be None (erased) for what is logged. `replayed_at_ms`
+    is when it was last published again, to be judged anew, None if never.
     """
 
     is_logged: bool
@@ -48,6 +49,7 @@ class ListedRejection:
     times: int
     first_received_at_ms: int
     last_received_at_ms: int
+    replayed_at_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,28 +18,37 @@ ON CONFLICT (topic, payload_hash, code) DO UPDATE SET
 
 -- name: list_rejections
 -- A page of refused payloads, the newest first: those that no log has, and those that are entries of ours.
-(
-    SELECT
-        false AS is_logged, rejection_id AS number, code, detail, topic, NULL::text AS device_id, payload_hash,
-        payload_size, times, first_received_at_ms, last_received_at_ms
-    FROM rejection
-    WHERE
-        last_received_at_ms <= %(last_received_at_ms)s
-        AND (last_received_at_ms, false, rejection_id) < (%(last_received_at_ms)s, %(is_logged)s, %(number)s)
-    ORDER BY last_received_at_ms DESC, rejection_id DESC
+SELECT
+    listed.*,
+    (
+        SELECT max(replayed_at_ms) FROM rejection_replay AS replay
+        WHERE replay.payload_hash = listed.payload_hash AND replay.topic = listed.topic
+    ) AS replayed_at_ms
+FROM (
+    (
+        SELECT
+            false AS is_logged, rejection_id AS number, code, detail, topic, NULL::text AS device_id, payload_hash,
+            payload_size, times, first_received_at_ms, last_received_at_ms
+        FROM rejection
+        WHERE
+            last_received_at_ms <= %(last_received_at_ms)s
+            AND (last_received_at_ms, false, rejection_id) < (%(last_received_at_ms)s, %(is_logged)s, %(number)s)
+        ORDER BY last_received_at_ms DESC, rejection_id DESC
+        LIMIT %(limit)s
+    )
+    UNION ALL
+    (
+        SELECT
+            true, ingest_id, rejection, '', topic, device_id, message_hash, octet_length(payload), 1, received_at_ms,
+            received_at_ms
+        FROM message
+        WHERE
+            stream_id IS NULL AND received_at_ms <= %(last_received_at_ms)s
+            AND (received_at_ms, true, ingest_id) < (%(last_received_at_ms)s, %(is_logged)s, %(number)s)
+        ORDER BY received_at_ms DESC, ingest_id DESC
+        LIMIT %(limit)s
+    )
+    ORDER BY last_received_at_ms DESC, is_logged DESC, number DESC
     LIMIT %(limit)s
-)
-UNION ALL
-(
-    SELECT
-        true, ingest_id, rejection, '', topic, device_id, message_hash, octet_length(payload), 1, received_at_ms,
-        received_at_ms
-    FROM message
-    WHERE
-        stream_id IS NULL AND received_at_ms <= %(last_received_at_ms)s
-        AND (received_at_ms, true, ingest_id) < (%(last_received_at_ms)s, %(is_logged)s, %(number)s)
-    ORDER BY received_at_ms DESC, ingest_id DESC
-    LIMIT %(limit)s
-)
+) AS listed
 ORDER BY last_received_at_ms DESC, is_logged DESC, number DESC
-LIMIT %(limit)s
