@@ -12,6 +12,7 @@ from fabric_protos.peer import transaction_pb2
 from aiofabric.blocks import signed_part
 from aiofabric.errors import EndorseError, EvaluateError, SubmitError, UnknownOutcomeError
 from aiofabric.gateway import Gateway
+from aiofabric.identity import Identity
 from aiofabric.status import Status
 from support.fabric_network import CHAINCODE, FabricNetwork
 from support.fabric_tampering import (
@@ -82,6 +83,28 @@ async def test_peers_take_what_a_client_wrote_as_nobody_does(fabric: FabricNetwo
             status = await _submitted(gateway, bend(endorsed.payload))
             assert status.code_name == "VALID"
             assert await _verified(gateway, fabric, status) == 2
+
+
+@pytest.mark.parametrize("form", ["with CRLF", "with text above", "with another one below"])
+async def test_a_certificate_may_be_in_any_form_that_peers_read(fabric: FabricNetwork, form: str) -> None:
+    """Clients send their certificate's file as it is."""
+    identity, signer = fabric.user("Org1MSP", "alice")
+    pem = identity.certificate_pem
+    forms = {
+        "with CRLF": pem.replace(b"\n", b"\r\n"),
+        "with text above": b"Certificate of alice\n" + pem,
+        "with another one below": pem + fabric.user("Org2MSP")[0].certificate_pem,
+    }
+    endpoint = fabric.endpoint()
+    as_saved = Identity("Org1MSP", forms[form])
+    async with Gateway.connect(
+        endpoint.address, tls_ca=endpoint.tls_ca_pem, identity=as_saved, signer=signer
+    ) as gateway:
+        contract = gateway.network(fabric.channel).contract(CHAINCODE)
+        endorsed = await contract.proposal("put", form, "there").endorse()
+        status = await (await endorsed.submit()).status()
+        assert status.code_name == "VALID"
+        assert await _verified(gateway, fabric, status) == 2
 
 
 async def test_an_answer_under_another_proposal_is_refused(fabric: FabricNetwork) -> None:

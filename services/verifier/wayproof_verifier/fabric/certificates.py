@@ -1,11 +1,10 @@
-"""X.509 certificates as Fabric's MSP sees them: the facts of one, its one PEM form, and the chain to a root.
+"""X.509 certificates as Fabric's MSP sees them: the facts of one, and the chain to a root.
 
 Source: Fabric's `msp/mspimplsetup.go` and `mspimplvalidate.go`, which build on Go's `crypto/x509`: exactly one chain,
 CA certificates with a subject key identifier, "now" one second after the leaf's not-before (expiry is no part of
 validation), and Go's default key usage serverAuth where a certificate restricts its extended key usage.
 """
 
-import base64
 import hashlib
 import warnings
 from collections.abc import Iterable, Iterator
@@ -25,9 +24,6 @@ from wayproof_verifier.errors import EncodingError, IdentityError
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
-_BEGIN: Final = b"-----BEGIN CERTIFICATE-----\n"
-_END: Final = b"-----END CERTIFICATE-----"
-_PEM_LINE: Final = 64
 _MAX_CHAIN: Final = 8
 _MALFORMED: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension)
 _UNDERSTOOD: Final = frozenset(
@@ -62,29 +58,10 @@ class Certificate:
 
 
 def read_pem(pem: bytes) -> Certificate:
-    """Read a certificate in its one PEM form: 64 columns, LF, nothing around it; the last LF may be missing."""
-    body = pem.removesuffix(b"\n").removeprefix(_BEGIN).removesuffix(_END)
-    try:
-        der = base64.b64decode(body.replace(b"\n", b""), validate=True)
-    except ValueError as error:
-        raise EncodingError("a certificate that is not PEM") from error
-    if pem not in (to_pem(der), to_pem(der)[:-1]):
-        raise EncodingError("a certificate in a second PEM form")
-    return read_der(der)
-
-
-def read_any_pem(pem: bytes) -> Certificate:
-    """Read the first certificate of a PEM file as an administrator wrote it: for bytes that a configuration covers."""
+    """Read the first certificate of a PEM file as somebody saved it: for bytes that a signature or hash covers."""
     with _refusing("a certificate that is not PEM"):
         der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
     return read_der(der)
-
-
-def to_pem(der: bytes) -> bytes:
-    """Return the PEM form that Go and OpenSSL write."""
-    text = base64.b64encode(der)
-    lines = [text[start : start + _PEM_LINE] + b"\n" for start in range(0, len(text), _PEM_LINE)]
-    return _BEGIN + b"".join(lines) + _END + b"\n"
 
 
 def read_der(der: bytes) -> Certificate:

@@ -19,7 +19,7 @@ from typing import Final
 
 from wayproof_verifier.errors import BlockError, ConfigError
 from wayproof_verifier.fabric.block import Block, header_bytes, header_hash, read_block
-from wayproof_verifier.fabric.certificates import read_any_pem
+from wayproof_verifier.fabric.certificates import read_pem
 from wayproof_verifier.fabric.config import ChannelConfig, read_config, read_config_envelope
 from wayproof_verifier.fabric.config_update import check_update
 from wayproof_verifier.fabric.identity import Identity
@@ -133,4 +133,4 @@ def _consenter(signature: MetadataSignature, *, config: ChannelConfig) -> Identi
     consenter = config.consenters.get(number)
     if consenter is None:
         raise BlockError(f"the configuration has no consenter {number}")
-    return config.membership.member(consenter.msp_id, certificate=read_any_pem(consenter.identity))
+    return config.membership.member(consenter.msp_id, certificate=read_pem(consenter.identity))

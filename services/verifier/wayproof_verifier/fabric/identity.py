@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from wayproof_verifier.errors import EncodingError, IdentityError
 from wayproof_verifier.fabric import signatures
-from wayproof_verifier.fabric.certificates import Authorities, Certificate, read_any_pem, read_pem
+from wayproof_verifier.fabric.certificates import Authorities, Certificate, read_pem
 from wayproof_verifier.fabric.config_messages import FabricMSPConfig, FabricOUIdentifier
+from wayproof_verifier.fabric.lenient import read_leniently
 from wayproof_verifier.fabric.messages import SerializedIdentity
 
 _CACHED_IDENTITIES: Final = 4096
@@ -61,7 +62,7 @@ def _microseconds(instant: datetime) -> int:
 def identity_key(serialized: bytes) -> tuple[str, bytes]:
     """Return what names an identity that a configuration writes down: MSP id, hash of the certificate's signed part."""
     identity = SerializedIdentity.read(serialized)
-    return identity.mspid, read_any_pem(identity.id_bytes).tbs_hash
+    return identity.mspid, read_pem(identity.id_bytes).tbs_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,9 @@ class Msp:
         self.msp_id = config.name
         self._ed25519_allowed = ed25519_allowed
         self._authorities = Authorities(
-            roots=map(read_any_pem, config.root_certs), intermediates=map(read_any_pem, config.intermediate_certs)
+            roots=map(read_pem, config.root_certs), intermediates=map(read_pem, config.intermediate_certs)
         )
-        self._admins = frozenset(map(read_any_pem, config.admins))
+        self._admins = frozenset(map(read_pem, config.admins))
         self._revocations = tuple(map(_read_revocations, config.revocation_list))
         self._required_units = tuple(map(_read_unit, config.organizational_unit_identifiers))
         self._roles = _read_roles(config)
@@ -137,7 +138,7 @@ class Msp:
 
 
 def _read_unit(identifier: FabricOUIdentifier) -> _Unit:
-    issuer = read_any_pem(identifier.certificate) if identifier.certificate else None
+    issuer = read_pem(identifier.certificate) if identifier.certificate else None
     return _Unit(identifier.organizational_unit_identifier, issuer)
 
 
@@ -179,11 +180,15 @@ class Membership:
         self._remembered = lru_cache(_CACHED_IDENTITIES)(self._identity)
 
     def identity(self, serialized: bytes) -> Identity:
-        """Return the verified identity behind `msp.SerializedIdentity` bytes; raise `IdentityError` otherwise."""
+        """Return the verified identity behind `msp.SerializedIdentity` bytes; raise `IdentityError` otherwise.
+
+        Clients send their certificate's file as it is, with CRLF or text above it, and peers read it. The bytes are
+        always under the signature that they are asked for, and two forms of one certificate are one identity.
+        """
         return self._remembered(serialized)
 
     def _identity(self, serialized: bytes) -> Identity:
-        identity = SerializedIdentity.read(serialized)
+        identity = read_leniently(SerializedIdentity, serialized)
         return self.member(identity.mspid, certificate=read_pem(identity.id_bytes))
 
     def member(self, msp_id: str, *, certificate: Certificate) -> Identity:
