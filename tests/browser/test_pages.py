@@ -317,6 +317,17 @@ def test_the_chart_is_there_as_a_table_too(opened: Opened) -> None:
     expect(rows.first).to_contain_text("above")
 
 
+def test_flags_are_in_words_beside_the_chart_and_in_its_table(opened: Opened) -> None:
+    page = opened(PAGES["warm"])
+    expect(page.locator(".caption").first).to_contain_text("Flagged as not plausible: 3 × Changed too fast.")  # noqa: RUF001 - times
+    page.get_by_text("The same as a table").click()
+    page.get_by_role("button", name="Show more").click()
+    flagged = page.locator("details tbody tr", has_text="Changed too fast: moved by 14.5 within 10 min")
+    expect(flagged).to_have_count(3)
+    page.get_by_text("Humidity").first.click()
+    expect(page.locator(".caption").first).not_to_contain_text("Flagged")
+
+
 def test_single_readings_are_shown_exactly_with_what_proves_them(opened: Opened) -> None:
     page = opened(PAGES["warm"], size=PHONE)
     page.get_by_text("Single readings, each with its message, leaf and anchor").click()
@@ -324,6 +335,8 @@ def test_single_readings_are_shown_exactly_with_what_proves_them(opened: Opened)
     expect(rows).to_have_count(3)
     expect(rows.nth(0)).to_contain_text("−18.50 °C")  # noqa: RUF001 - a minus sign
     expect(rows.nth(0)).to_contain_text("not sealed yet")
+    expect(rows.nth(0)).to_contain_text("Changed too fast: moved by 14.5 within 60 s")
+    expect(rows.nth(0)).to_contain_text("A later rule: <b>whatever it says</b>")
     expect(rows.nth(1)).to_contain_text("not anchored yet")
     expect(rows.nth(2)).to_contain_text("12, block 1,282")
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE[0]

@@ -89,6 +89,8 @@ def trace(gsin: str, now_ms: int) -> Record:
         "series": [],
         "route": [],
         "gaps": [],
+        "flags": [],
+        "flags_reduced": False,
         "doors": [],
     }
     if gsin == ELSEWHERE:
@@ -118,6 +120,7 @@ def trace(gsin: str, now_ms: int) -> Record:
         "gaps": [
             {"device_id": "reefer-7", "stream": "conditions", "from_ms": gap[0], "until_ms": gap[1], "missing": 12}
         ],
+        "flags": [_flag(instants[number]) for number in (30, 31, 150)],
         "doors": [[created + 6 * HOUR_MS, created + 6 * HOUR_MS + 25 * MINUTE_MS]],
     }
 
@@ -142,7 +145,23 @@ def single_readings(now_ms: int) -> Record:
 
     leaf = {"log_id": "shipper-log", "epoch": 1, "index": 18_199}
     anchor = {"counter": 12, "size": 18_200, "at_ms": now_ms, "block_number": 1282, "tx_id": hexadecimal("anchor 12")}
-    return {"items": [reading(0), reading(1, leaf=leaf), reading(2, leaf=leaf, anchor=anchor)]}
+    flags = [
+        {"code": "rate_of_change", "rule_version": 1, "detail": "moved by 14.5 within 60 s"},
+        {"code": "a_later_rule", "rule_version": 1, "detail": "<b>whatever it says</b>"},
+    ]
+    return {"items": [reading(0, flags=flags), reading(1, leaf=leaf), reading(2, leaf=leaf, anchor=anchor)]}
+
+
+def _flag(at_ms: int) -> Record:
+    return {
+        "code": "rate_of_change",
+        "rule_version": 1,
+        "detail": "moved by 14.5 within 10 min",
+        "device_id": "reefer-7",
+        "stream": "conditions",
+        "name": "temperature",
+        "observed_at_ms": at_ms,
+    }
 
 
 def _temperature(elapsed_ms: int, *, warm: bool) -> float:

@@ -34,9 +34,17 @@ export interface Measurement extends Quantity {
   observed_at_ms: number;
 }
 
+/** Why a reading is not plausible: the platform's opinion, no evidence. */
+export interface Flag {
+  code: string;
+  rule_version: number;
+  detail: string;
+}
+
 export interface JudgedMeasurement extends Measurement {
   state: "inside" | "low" | "high" | "unlimited";
   limit?: { scale: number; low?: number; high?: number };
+  flags?: Flag[];
 }
 
 export type Urgency = "critical" | "warning" | "attention" | "fine";
@@ -230,6 +238,13 @@ export interface Gap {
   missing: number;
 }
 
+export interface TraceFlag extends Flag {
+  device_id: string;
+  stream: string;
+  name: string;
+  observed_at_ms: number;
+}
+
 export interface Trace {
   gsin: string;
   as_of_ms: number;
@@ -237,6 +252,8 @@ export interface Trace {
   series: Series[];
   route: [observed_at_ms: number, latitude: number, longitude: number][];
   gaps: Gap[];
+  flags: TraceFlag[];
+  flags_reduced: boolean;
   doors: [from_ms: number, until_ms: number][];
 }
 
@@ -250,6 +267,7 @@ export interface SingleReading {
   scale?: number;
   unit?: string;
   text?: string;
+  flags?: Flag[];
   message: { boot: number; sequence: number; hash: string; received_at_ms: number };
   leaf?: { log_id: string; epoch: number; index: number };
   anchor?: { counter: number; size: number; at_ms: number; block_number: number; tx_id: string };

@@ -23,6 +23,21 @@ export const URGENCIES: Readonly<Record<Urgency, string>> = {
   fine: "Fine",
 };
 
+const FLAGS: Readonly<Record<string, string>> = {
+  out_of_range: "Out of range",
+  rate_of_change: "Changed too fast",
+  flat_line: "Flat line",
+  gap: "Silence before it",
+  clock_drift: "Clock is wrong",
+  clock_jump: "Clock was set",
+  two_places: "One serial number twice",
+  impossible_speed: "Too fast a way",
+  teleport: "Elsewhere at once",
+  below_noise: "Smoother than the sensor",
+  copied_series: "Copied series",
+  unexpected_unit: "Unexpected unit",
+};
+
 export const RESOLUTIONS: Readonly<Record<string, string>> = {
   product_released: "Product released",
   product_rejected: "Product rejected",
@@ -37,6 +52,11 @@ export const VERDICTS = {
 
 export function event(kind: string): string {
   return EVENTS[kind] ?? plain(kind);
+}
+
+/** A flag of a reading in words. */
+export function flag(code: string): string {
+  return FLAGS[code] ?? plain(code);
 }
 
 /** "product_released" → "Product released" */

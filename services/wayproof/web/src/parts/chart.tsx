@@ -4,8 +4,9 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { unit } from "../quantity";
-import type { Excursion, Gap, Limit, Series } from "../records";
-import { type Marks, drawMarks } from "./chart_marks";
+import type { Excursion, Gap, Limit, Series, TraceFlag } from "../records";
+import { flag } from "../words";
+import { drawFlags, type Marks, drawMarks } from "./chart_marks";
 import { type Colours, useColours } from "./colours";
 import { useWidth } from "./width";
 
@@ -24,6 +25,7 @@ export function Chart({
   limit,
   excursions,
   gaps,
+  flags,
   handovers,
   domain,
   label,
@@ -33,6 +35,7 @@ export function Chart({
   limit: Limit | undefined;
   excursions: Excursion[];
   gaps: Gap[];
+  flags: TraceFlag[];
   handovers: number[];
   domain: Domain;
   label: string;
@@ -42,8 +45,8 @@ export function Chart({
   const colours = useColours();
   const plot = useRef<uPlot | undefined>(undefined);
   const [readout, setReadout] = useState("");
-  const marks = useRef<Marks>({ limit, excursions, gaps, handovers });
-  marks.current = { limit, excursions, gaps, handovers };
+  const marks = useRef<Marks>({ limit, excursions, gaps, flags, handovers });
+  marks.current = { limit, excursions, gaps, flags, handovers };
   const names = series.map(({ device_id, stream }) => `${device_id}/${stream}`).join("\n");
 
   // Made anew only when its lines or colours change; otherwise it keeps its zoom and takes in new data.
@@ -71,7 +74,7 @@ export function Chart({
     const zoomed = shown.scales.x?.min !== shown.data[0][0] || shown.scales.x?.max !== shown.data[0].at(-1);
     shown.setData(aligned(series, gaps, domain), !zoomed);
     if (zoomed) shown.redraw();
-  }, [series, gaps, excursions, limit, domain.from_ms, domain.until_ms]);
+  }, [series, gaps, flags, excursions, limit, domain.from_ms, domain.until_ms]);
 
   return (
     <div class="chart">
@@ -132,6 +135,7 @@ function options({
     ],
     hooks: {
       drawClear: [(shown) => drawMarks(shown, marks(), colours)],
+      draw: [(shown) => drawFlags(shown, marks().flags, colours)],
       setScale: [
         (shown, key) => {
           const { min, max } = shown.scales.x ?? {};
@@ -147,7 +151,8 @@ function options({
             const value = shown.data[line + 1]?.[index];
             return value == null ? [] : [`${series.length > 1 ? `${device_id} ` : ""}${value} ${sign}`];
           });
-          onReadout(`${clock.format(at_ms)}: ${values.join(", ") || "no reading"}`);
+          const flagged = new Set(marks().flags.flatMap((one) => (one.observed_at_ms === at_ms ? [flag(one.code)] : [])));
+          onReadout([`${clock.format(at_ms)}: ${values.join(", ") || "no reading"}`, ...flagged].join(", flagged: "));
         },
       ],
     },

@@ -2,13 +2,14 @@
 
 import type uPlot from "uplot";
 import { decimal, unit } from "../quantity";
-import type { Excursion, Gap, Limit } from "../records";
+import type { Excursion, Gap, Limit, TraceFlag } from "../records";
 import type { Colours } from "./colours";
 
 export interface Marks {
   limit: Limit | undefined;
   excursions: Excursion[];
   gaps: Gap[];
+  flags: TraceFlag[];
   handovers: number[];
 }
 
@@ -68,6 +69,32 @@ export function drawMarks(plot: uPlot, { limit, excursions, gaps, handovers }: M
   ctx.lineWidth = ratio;
   ctx.setLineDash([2 * ratio, 3 * ratio]);
   for (const at_ms of handovers) line(ctx, [x(at_ms), bbox.top], [x(at_ms), bbox.top + bbox.height]);
+  ctx.restore();
+}
+
+/** A small flag above the axis at each flagged reading; where they stand close, one for all of them. */
+export function drawFlags(plot: uPlot, flags: TraceFlag[], colours: Colours): void {
+  const { ctx, bbox } = plot;
+  const ratio = devicePixelRatio || 1;
+  const [foot, height, width] = [bbox.top + bbox.height, 16 * ratio, 8 * ratio];
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  ctx.strokeStyle = ctx.fillStyle = colours("warning");
+  ctx.lineWidth = 1.5 * ratio;
+  let last = -Infinity;
+  for (const { observed_at_ms } of flags) {
+    const at = plot.valToPos(observed_at_ms, "x", true);
+    if (at - last < width) continue;
+    last = at;
+    line(ctx, [at, foot], [at, foot - height]);
+    ctx.beginPath();
+    ctx.moveTo(at, foot - height);
+    ctx.lineTo(at + width, foot - height * 0.78);
+    ctx.lineTo(at, foot - height * 0.55);
+    ctx.fill();
+  }
   ctx.restore();
 }
 

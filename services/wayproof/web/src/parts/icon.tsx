@@ -14,6 +14,7 @@ const PATHS = {
   copy: "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
   arrow: "M2 8h11m0 0L9 4m4 4-4 4",
   shield: "M8 1.5 13.5 4v4c0 3.4-2.4 5.6-5.5 6.5C4.9 13.6 2.5 11.4 2.5 8V4L8 1.5Z",
+  flag: "M3.5 14.5v-13m0 1h8l-2 3 2 3h-8",
   close: "M4 4l8 8m0-8-8 8",
 } as const;
 

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { decimal, drawn, shown, unit } from "../quantity";
 import type { JudgedMeasurement, Limit } from "../records";
+import { Flags } from "./flags";
 import { Icon } from "./icon";
 
 type Side = Pick<Limit, "scale"> & { low?: number; high?: number };
@@ -28,6 +29,7 @@ export function LimitsBar({ measurement, limit }: { measurement: JudgedMeasureme
         {words}
         {limit && ` ${range(limit, measurement.unit)}`}
       </span>
+      <Flags flags={measurement.flags} brief />
     </div>
   );
 }

@@ -3,11 +3,12 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { unit } from "../quantity";
-import type { Limit, Series, Shipment, Trace } from "../records";
+import type { Limit, Series, Shipment, Trace, TraceFlag } from "../records";
 import { brief, exact } from "../time";
 import { plain, plural } from "../words";
 import { Chart, type Domain } from "./chart";
 import { began, CustodyStrip } from "./custody_strip";
+import { counted, Flags } from "./flags";
 import { range } from "./limits_bar";
 import { Empty } from "./state";
 
@@ -29,7 +30,10 @@ export function Readings({ shipment, trace }: { shipment: Shipment; trace: Trace
   const gaps = trace.gaps.filter((gap) =>
     series.some(({ device_id, stream }) => gap.device_id === device_id && gap.stream === stream),
   );
-  const words = summary({ name, series, limit, excursions: excursions.length, gaps });
+  const flags = trace.flags.filter((flag) =>
+    series.some((one) => flag.name === one.name && flag.device_id === one.device_id && flag.stream === one.stream),
+  );
+  const words = summary({ name, series, limit, excursions: excursions.length, gaps, flags, flagsReduced: trace.flags_reduced });
   return (
     <>
       {names.length > 1 && (
@@ -49,6 +53,7 @@ export function Readings({ shipment, trace }: { shipment: Shipment; trace: Trace
         limit={limit}
         excursions={excursions}
         gaps={gaps}
+        flags={flags}
         handovers={shipment.custody.slice(1).map(began)}
         domain={domain}
         label={`Chart of ${name}. ${words}`}
@@ -56,7 +61,7 @@ export function Readings({ shipment, trace }: { shipment: Shipment; trace: Trace
       />
       <CustodyStrip custody={shipment.custody} doors={trace.doors} domain={seen ?? domain} measurement={name} />
       <p class="caption">{words}</p>
-      <Table series={series} limit={limit} />
+      <Table series={series} limit={limit} flags={flags} />
     </>
   );
 }
@@ -76,11 +81,22 @@ function Nothing({ held_here }: { held_here: boolean }): JSX.Element {
   );
 }
 
-function Table({ series, limit }: { series: Series[]; limit: Limit | undefined }): JSX.Element {
+function Table({
+  series,
+  limit,
+  flags,
+}: {
+  series: Series[];
+  limit: Limit | undefined;
+  flags: TraceFlag[];
+}): JSX.Element {
   const [open, setOpen] = useState(false);
   const [rows, setRows] = useState(ROWS);
+  const flagged = useMemo(() => placed(flags), [flags]);
   const points = series
-    .flatMap(({ device_id, points: all, unit: code }) => all.map(([at_ms, value]) => ({ device_id, at_ms, value, code })))
+    .flatMap(({ device_id, stream, name, points: all, unit: code }) =>
+      all.map(([at_ms, value]) => ({ device_id, at_ms, value, code, flags: flagged.get(place(device_id, stream, name, at_ms)) })),
+    )
     .sort((one, two) => two.at_ms - one.at_ms);
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
@@ -96,10 +112,11 @@ function Table({ series, limit }: { series: Series[]; limit: Limit | undefined }
                   Value
                 </th>
                 <th scope="col">Limits</th>
+                <th scope="col">Flags</th>
               </tr>
             </thead>
             <tbody>
-              {points.slice(0, rows).map(({ device_id, at_ms, value, code }) => (
+              {points.slice(0, rows).map(({ device_id, at_ms, value, code, flags: own }) => (
                 <tr key={`${device_id} ${at_ms} ${value}`}>
                   <td>{exact(at_ms)}</td>
                   <td>{device_id}</td>
@@ -107,6 +124,9 @@ function Table({ series, limit }: { series: Series[]; limit: Limit | undefined }
                     {value} {unit(code)}
                   </td>
                   <td>{judged(value, limit)}</td>
+                  <td>
+                    <Flags flags={own} />
+                  </td>
                 </tr>
               ))}
             </tbody>
@@ -122,6 +142,19 @@ function Table({ series, limit }: { series: Series[]; limit: Limit | undefined }
   );
 }
 
+function placed(flags: TraceFlag[]): Map<string, TraceFlag[]> {
+  const found = new Map<string, TraceFlag[]>();
+  for (const flag of flags) {
+    const key = place(flag.device_id, flag.stream, flag.name, flag.observed_at_ms);
+    found.set(key, [...(found.get(key) ?? []), flag]);
+  }
+  return found;
+}
+
+function place(device_id: string, stream: string, name: string, at_ms: number): string {
+  return [device_id, stream, name, at_ms].join(" ");
+}
+
 function judged(value: number, limit: Limit | undefined): string {
   if (!limit) return "";
   if (limit.high !== undefined && value > limit.high / 10 ** limit.scale) return "above";
@@ -135,12 +168,16 @@ function summary({
   limit,
   excursions,
   gaps,
+  flags,
+  flagsReduced,
 }: {
   name: string;
   series: Series[];
   limit: Limit | undefined;
   excursions: number;
   gaps: Trace["gaps"];
+  flags: TraceFlag[];
+  flagsReduced: boolean;
 }): string {
   const points = series.flatMap(({ points: all }) => all);
   const sign = unit(series[0]?.unit ?? "");
@@ -157,6 +194,7 @@ function summary({
     limit ? `Limits: ${range(limit, limit.unit)}.` : "No limits agreed.",
     excursions ? `${plural(excursions, "excursion")} recorded.` : "No excursion recorded.",
     gaps.length ? `${plural(gaps.length, "gap")}: ${plural(missing, "message")} missing.` : "No message missing.",
+    flags.length ? `Flagged as not plausible: ${counted(flags)}${flagsReduced ? ", and more" : ""}.` : "",
     reduced ? "Drawn from the lowest and the highest value of each step of time." : "",
   ]
     .filter(Boolean)

@@ -8,6 +8,7 @@ import type { SingleReading } from "../records";
 import { usePages } from "../resource";
 import { exact } from "../time";
 import { Copyable } from "./copy";
+import { Flags } from "./flags";
 import { Empty, Shown } from "./state";
 
 export function SingleReadings({ gsin }: { gsin: string }): JSX.Element {
@@ -64,6 +65,7 @@ function Table({ readings }: { readings: SingleReading[] }): JSX.Element {
                 <span class="quiet">
                   {device_id} / {stream}
                 </span>
+                <Flags flags={reading.flags} />
               </td>
               <td data-label="Message">
                 boot {message.boot}, sequence {message.sequence}
