@@ -11,7 +11,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("directory", type=Path, help="folder to make; it must be absent or empty")
     parser.add_argument(
-        "--first-port", type=int, default=provision.FIRST_PORT, help="first of six ports (default: %(default)s)"
+        "--first-port",
+        type=int,
+        default=provision.FIRST_PORT,
+        help="first of six ports, seven with Mosquitto (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--broker", choices=("amqtt", "mosquitto"), default="amqtt", help="amqtt: embedded; mosquitto: certificates"
     )
     fabric_home.add_ledger_argument(parser)
     parser.set_defaults(run=_run)
@@ -19,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     deployment = provision.initialise(
-        options.directory, first_port=options.first_port, fabric=fabric_home.wanted(options)
+        options.directory,
+        first_port=options.first_port,
+        fabric=fabric_home.wanted(options),
+        broker=options.broker,
     )
     print(f"deployment in {deployment.directory}")
     for member in deployment.members:

@@ -20,7 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     deployment = provision.read(options.directory)
     observability.configure(process="up")
-    print(services.STAND_INS[deployment.ledger_kind], file=sys.stderr)
+    warnings = services.STAND_INS if deployment.broker_kind == "amqtt" else services.WITH_MOSQUITTO
+    print(warnings[deployment.ledger_kind], file=sys.stderr)
     asyncio.run(_serve(deployment))
     return 0
 

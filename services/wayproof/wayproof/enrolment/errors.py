@@ -11,6 +11,7 @@ certificate_unknown   we did not issue it, or not for a device of the register
 device_unknown        no such device is registered
 certificate_expired   it ended: claim the device again
 authority_missing     the folder of the authority is not complete: `wayproof device authority` makes it
+broker_missing        Mosquitto is not installed
 api_unreachable       the API does not answer: try again
 """
 

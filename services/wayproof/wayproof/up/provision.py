@@ -6,6 +6,8 @@
     database/ ledger/                   PostgreSQL's files, the ledger's
     organisations/MSP/settings.toml     what the organisation's processes are told (0600: it holds a password)
     organisations/MSP/{checkpoint,receipt}.pem   keys of its log, where it keeps one (0600)
+    organisations/MSP/enrolment/        authorities and certificates, where the broker asks for them
+    broker/                             Mosquitto's configuration and data, where it is the broker
     trust-root.json                     what an auditor of this deployment would get elsewhere
     logs/                               one file for each process
 """
@@ -22,7 +24,7 @@ from wayproof.database.cluster import Cluster
 from wayproof.errors import WayproofError
 from wayproof.ledger import CONTRACT
 from wayproof.log.keys import generate_key
-from wayproof.up import ledgers
+from wayproof.up import brokers, ledgers
 from wayproof.up.ledgers import Access, Kind
 from wayproof_verifier.trust import TrustRoot
 
@@ -55,15 +57,17 @@ DEFAULT_MEMBERS = (
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployment's folder, its organisations, the first of its ports, and the kind of its ledger.
+    """A deployment's folder, its organisations, the first of its ports, and the kinds of its ledger and broker.
 
-    The organisations' pages come first, then broker, database and the embedded ledger. Fabric has ports of its own.
+    The organisations' pages come first, then broker, database and the embedded ledger, and Mosquitto's listener for our
+    own processes. Fabric has ports of its own.
     """
 
     directory: Path
     members: tuple[Member, ...]
     first_port: int
     ledger_kind: Kind = "embedded"
+    broker_kind: brokers.Kind = "amqtt"
 
     def api_port(self, msp_id: str) -> int:
         """Where the organisation's pages are served."""
@@ -85,9 +89,19 @@ class Deployment:
         return self.broker_port + 2
 
     @property
+    def broker_services_port(self) -> int:
+        """Where our processes meet Mosquitto; the embedded broker has one port for all."""
+        return self.broker_port if self.broker_kind == "amqtt" else self.ledger_port + 1
+
+    @property
     def ports(self) -> range:
         """All ports."""
-        return range(self.first_port, self.ledger_port + 1)
+        return range(self.first_port, max(self.ledger_port, self.broker_services_port) + 1)
+
+    @property
+    def broker_directory(self) -> Path:
+        """Mosquitto's folder."""
+        return self.directory / "broker"
 
     @property
     def ledger_directory(self) -> Path:
@@ -115,16 +129,22 @@ def initialise(
     members: Sequence[Member] = DEFAULT_MEMBERS,
     first_port: int = FIRST_PORT,
     fabric: Binaries | None = None,
+    broker: brokers.Kind = "amqtt",
     intervals_s: Mapping[str, float] = MappingProxyType({}),
 ) -> Deployment:
     """Make a deployment in an absent or empty folder. Raises DeploymentError, and as its parts do.
 
     With `fabric` its ledger is a real network of these programs, otherwise the embedded one.
+    With `broker` Mosquitto, which must be installed, one organisation keeps a log and issues certificates to devices.
     `intervals_s` are those of the processes `anchor` and `monitor`, where they shall not be the settings' own.
     """
     if directory.exists() and any(directory.iterdir()):
         raise DeploymentError(f"{directory} is not empty: a deployment is never made over anything")
-    deployment = Deployment(directory.resolve(), tuple(members), first_port, "fabric" if fabric else "embedded")
+    if broker == "mosquitto":
+        brokers.find_mosquitto()
+        if sum(member.keeps_log for member in members) != 1:
+            raise DeploymentError("Mosquitto serves the devices of one organisation: one member keeps a log")
+    deployment = Deployment(directory.resolve(), tuple(members), first_port, "fabric" if fabric else "embedded", broker)
     deployment.directory.mkdir(parents=True, exist_ok=True)
     deployment.cluster.initialise()
     msp_ids = [member.msp_id for member in members]
@@ -151,7 +171,9 @@ def read(directory: Path) -> Deployment:
     try:
         document = tomllib.loads((directory / DESCRIPTION).read_text("utf-8"))
         members = tuple(Member(**member) for member in document["organisations"])
-        return Deployment(directory.resolve(), members, document["first_port"], document["ledger"])
+        return Deployment(
+            directory.resolve(), members, document["first_port"], document["ledger"], document.get("broker", "amqtt")
+        )
     except FileNotFoundError as error:
         raise DeploymentError(f"{directory} holds no deployment; make one with `wayproof init {directory}`") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -160,6 +182,7 @@ def read(directory: Path) -> Deployment:
 
 def _description(deployment: Deployment) -> str:
     lines = [f"first_port = {deployment.first_port}", f"ledger = {_text(deployment.ledger_kind)}"]
+    lines.append(f"broker = {_text(deployment.broker_kind)}")
     for member in deployment.members:
         lines += ["", "[[organisations]]", f"msp_id = {_text(member.msp_id)}", f"name = {_text(member.name)}"]
         lines.append(f"keeps_log = {str(member.keeps_log).lower()}")
@@ -202,9 +225,10 @@ def _log_sections(deployment: Deployment, member: Member, *, folder: Path) -> li
     short = member.msp_id.removesuffix("MSP").lower()
     return [
         "\n[broker]",
-        'kind = "amqtt"',
+        f"kind = {_text(deployment.broker_kind)}",
         'host = "127.0.0.1"',
-        f"port = {deployment.broker_port}",
+        f"port = {deployment.broker_services_port}",
+        *(_certificates(deployment, member, folder=folder) if deployment.broker_kind == "mosquitto" else ()),
         "\n[log]",
         f"log_id = {_text(f'{short}-log')}",
         f"origin = {_text(f'{short}.example/wayproof')}",
@@ -212,6 +236,22 @@ def _log_sections(deployment: Deployment, member: Member, *, folder: Path) -> li
         'receipt_key = "receipt.pem"',
         "\n[ingest]",
         f"client_id = {_text(f'wayproof-ingest-{short}')}",
+    ]
+
+
+def _certificates(deployment: Deployment, member: Member, *, folder: Path) -> list[str]:
+    """Return what ingest shows the broker, and the section of device certificates, having made the authorities."""
+    brokers.make_authorities(folder, organisation=member.msp_id)
+    ours = f"{brokers.ENROLMENT}/ingest"
+    return [
+        f'tls_ca = "{ours}/broker-ca.pem"',
+        f'certificate = "{ours}/certificate.pem"',
+        f'key = "{ours}/key.pem"',
+        "\n[enrolment]",
+        f'directory = "{brokers.ENROLMENT}"',
+        f'devices_host = "{brokers.HOST}"',
+        f"devices_port = {deployment.broker_port}",
+        f"broker_pid = {_text(_within(deployment, deployment.broker_directory / brokers.PID_FILE))}",
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 
-from wayproof.up import ledgers
+from wayproof.up import brokers, ledgers
 from wayproof.up.ledgers import Kind
 from wayproof.up.provision import Deployment, Member, database_name
 from wayproof.up.supervisor import Service, Supervisor
@@ -23,7 +23,18 @@ STAND_INS: Mapping[Kind, str] = MappingProxyType(
         "whose sessions end with it.",
     }
 )
-"""What must be said of a deployment before anybody relies on it."""
+"""What must be said of a deployment with the embedded broker before anybody relies on it."""
+
+WITH_MOSQUITTO: Mapping[Kind, str] = MappingProxyType(
+    {
+        "embedded": "This deployment's ledger is a stand-in on one machine: it holds the keys of all organisations, so "
+        "its endorsements prove nothing between them. Its broker is Mosquitto, with authorities made here.",
+        "fabric": "This deployment's ledger is Hyperledger Fabric, with the peers, orderers and keys of all "
+        "organisations on one machine, so its endorsements prove nothing between them yet. Its broker is Mosquitto, "
+        "with authorities made here.",
+    }
+)
+"""The same of one with Mosquitto."""
 
 
 @asynccontextmanager
@@ -43,7 +54,7 @@ async def running(deployment: Deployment, *, say: Say, pages: bool = True) -> As
                 step = _command("log", "register", *_settings(deployment, member))
                 await supervisor.run_once(_name("log", member), step)
         say("ingest, anchor, monitor, pages")
-        verbs = [(member, verb) for member in deployment.members for verb in _verbs(member, pages=pages)]
+        verbs = [(member, verb) for member in deployment.members for verb in _verbs(deployment, member, pages=pages)]
         await supervisor.start(*[worker(verb, deployment, member) for member, verb in verbs])
         yield supervisor
 
@@ -68,7 +79,15 @@ def database(deployment: Deployment) -> Service:
 
 def broker(deployment: Deployment) -> Service:
     """Return the MQTT broker."""
-    return Service("broker", _command("broker", "--port", str(deployment.broker_port)), port=deployment.broker_port)
+    keeper = next((member for member in deployment.members if member.keeps_log), deployment.members[0])
+    served = brokers.program(
+        deployment.broker_kind,
+        deployment.broker_directory,
+        authorities=deployment.settings(keeper.msp_id).parent,
+        devices_port=deployment.broker_port,
+        services_port=deployment.broker_services_port,
+    )
+    return Service("broker", served.command, port=deployment.broker_port, prepare=served.prepare)
 
 
 def ledger(deployment: Deployment) -> Service:
@@ -80,12 +99,14 @@ def ledger(deployment: Deployment) -> Service:
 def worker(verb: str, deployment: Deployment, member: Member) -> Service:
     """Return one of an organisation's processes; the API is ready when its port is open."""
     port = deployment.api_port(member.msp_id) if verb == "api" else None
-    return Service(_name(verb, member), _command(verb, *_settings(deployment, member)), port=port)
+    words = ("device", "gate") if verb == "gate" else (verb,)
+    return Service(_name(verb, member), _command(*words, *_settings(deployment, member)), port=port)
 
 
-def _verbs(member: Member, *, pages: bool) -> list[str]:
+def _verbs(deployment: Deployment, member: Member, *, pages: bool) -> list[str]:
     log_keepers = ["ingest", "anchor", "monitor", "plausibility"] if member.keeps_log else []
-    return log_keepers + (["api"] if pages else [])
+    gate = ["gate"] if member.keeps_log and deployment.broker_kind == "mosquitto" else []
+    return log_keepers + gate + (["api"] if pages else [])
 
 
 def _command(*arguments: str) -> tuple[str, ...]:
