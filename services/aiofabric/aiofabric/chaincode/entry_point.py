@@ -17,7 +17,7 @@ def load(entry_point: str) -> Chaincode:
         raise EntryPointError(f"{entry_point!r} names no contract: write MODULE:ATTRIBUTE")
     try:
         contract = getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # the module is somebody's program: it may raise anything
+    except BaseException as error:  # the module is somebody's program: it may raise anything, SystemExit too
         raise EntryPointError(f"{entry_point} cannot be imported: {type(error).__name__}: {error}") from error
     if not callable(contract):
         raise EntryPointError(f"{entry_point} is not callable")

@@ -1,11 +1,11 @@
 """The contracts of a ledger: imported by name, and run so that whatever they do becomes an answer."""
 
-import importlib
 import logging
 from collections.abc import Mapping, Sequence
 
 from aiofabric.chaincode import Chaincode, Response
 from aiofabric.chaincode.context import ERROR, ERROR_THRESHOLD
+from aiofabric.chaincode.entry_point import EntryPointError, load
 from aiofabric.chaincode.errors import PeerError
 from aiofabric.chaincode.execution import run
 from aiofabric.chaincode.peer_identity import running_at
@@ -89,14 +89,8 @@ def _call_refused(simulation: Simulation, words: str) -> PeerError:
 
 def _load(name: str, entry_point: str) -> Chaincode | str:
     """Return the contract, or why it cannot be called."""
-    module, _, attribute = entry_point.partition(":")
     try:
-        contract = getattr(importlib.import_module(module), attribute)
-    except BaseException as error:  # the module is somebody's program: it may raise anything
-        logger.exception("chaincode %s: %s cannot be imported", name, entry_point)
-        return f"could not launch chaincode {name}: {entry_point}: {type(error).__name__}: {error}"
-    if not callable(contract):
-        logger.error("chaincode %s: %s is not callable", name, entry_point)
-        return f"could not launch chaincode {name}: {entry_point} is not callable"
-    loaded: Chaincode = contract
-    return loaded
+        return load(entry_point)
+    except EntryPointError as error:
+        logger.exception("chaincode %s cannot be launched", name)
+        return f"could not launch chaincode {name}: {error}"
