@@ -1,5 +1,6 @@
 """Certificates of devices: what stands in them, what is refused, and what a broker is told. No network, no database."""
 
+import base64
 from datetime import timedelta
 
 import pytest
@@ -8,10 +9,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wayproof.enrolment import mosquitto
 from wayproof.enrolment.authority import Authority, new_key
-from wayproof.enrolment.certificate import DeviceName, device_certificate, name_of, now_utc, subject
+from wayproof.enrolment.certificate import DeviceName, device_certificate, name_of, now_utc, serial_bytes, subject
 from wayproof.enrolment.claim import new_token, token_hash
 from wayproof.enrolment.errors import EnrolmentError
 from wayproof.enrolment.proof import (
@@ -22,7 +25,7 @@ from wayproof.enrolment.proof import (
     require_fresh,
     require_signature,
 )
-from wayproof.enrolment.request import public_key_of, requested_key
+from wayproof.enrolment.request import public_key_of, read_certificate, read_request, requested_key
 from wayproof_verifier.telemetry import es256_signer
 
 NOW = now_utc()
@@ -228,3 +231,71 @@ def test_a_device_s_key_is_read_from_its_certificate(authority: Authority) -> No
     key = new_key()
     mine = authority.sign(device_certificate(NAME, public_key=spki(key), issuer=authority.certificate, now=NOW, days=1))
     assert public_key_of(mine) == spki(key)
+
+
+# --- hostile bytes ---------------------------------------------------------------------------------------------------
+
+GOOD_REQUEST = x509.load_pem_x509_csr(request(new_key(), common_name="reefer-1").encode()).public_bytes(Encoding.DER)
+MAKER = Authority.make("devices", organisation="ShipperMSP", now=NOW)
+GOOD_CERTIFICATE = issued(MAKER).public_bytes(Encoding.DER)
+
+
+def armoured(der: bytes, *, label: str) -> str:
+    body = base64.encodebytes(der).decode()
+    return f"-----BEGIN {label}-----\n{body}-----END {label}-----\n"
+
+
+def touched(good: bytes) -> st.SearchStrategy[bytes]:
+    """Return good bytes with some of them changed, removed or added."""
+    places = st.integers(0, len(good) - 1)
+    flipped = st.lists(st.tuples(places, st.integers(1, 255)), max_size=4)
+
+    def change(flips: list[tuple[int, int]], cut: int, added: bytes) -> bytes:
+        data = bytearray(good)
+        for place, mask in flips:
+            data[place] ^= mask
+        return bytes(data[: len(data) - cut]) + added
+
+    made = st.builds(change, flipped, st.sampled_from([0, 0, 0, 1, 50]), st.binary(max_size=3))
+    return made.filter(lambda data: data != good)
+
+
+@given(touched(GOOD_REQUEST))
+@settings(max_examples=300)
+def test_a_touched_request_gives_no_key_and_no_other_error(der: bytes) -> None:
+    with pytest.raises(EnrolmentError):
+        requested_key(armoured(der, label="CERTIFICATE REQUEST"), device_id="reefer-1")
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")  # read today, refused some day
+@given(touched(GOOD_CERTIFICATE))
+@settings(max_examples=300)
+def test_a_touched_certificate_is_read_or_refused_and_vouches_for_nothing_that_was_not_signed(der: bytes) -> None:
+    try:
+        certificate = read_certificate(armoured(der, label="CERTIFICATE"))
+    except EnrolmentError:
+        return
+    for read in (name_of, serial_bytes, public_key_of):
+        try:
+            read(certificate)
+        except EnrolmentError:
+            continue
+    try:
+        manufacturer_serial([certificate], authorities=[MAKER.certificate], now=NOW)
+    except EnrolmentError:
+        return
+    signed = x509.load_der_x509_certificate(GOOD_CERTIFICATE).tbs_certificate_bytes
+    assert certificate.tbs_certificate_bytes == signed, "the library overlooks some bits around the signature"
+
+
+def test_untouched_they_are_what_they_say() -> None:
+    requested_key(armoured(GOOD_REQUEST, label="CERTIFICATE REQUEST"), device_id="reefer-1")
+    certificate = read_certificate(armoured(GOOD_CERTIFICATE, label="CERTIFICATE"))
+    assert manufacturer_serial([certificate], authorities=[MAKER.certificate], now=NOW) == "reefer-1"
+
+
+@given(st.text())
+def test_text_is_no_request_and_no_certificate(text: str) -> None:
+    for read in (read_request, read_certificate):
+        with pytest.raises(EnrolmentError):
+            read(text)

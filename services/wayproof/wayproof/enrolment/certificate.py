@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from wayproof.enrolment.errors import EnrolmentError
+from wayproof.enrolment.request import MALFORMED
 
 MOST_DAYS = 90
 CLOCKS_APART = timedelta(minutes=5)
@@ -41,7 +42,7 @@ def name_of(certificate: x509.Certificate) -> DeviceName:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         (uri,) = names.get_values_for_type(x509.UniformResourceIdentifier)
         (common,) = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    except (x509.ExtensionNotFound, ValueError) as error:
+    except (x509.ExtensionNotFound, *MALFORMED) as error:
         raise EnrolmentError("the certificate names no device", code="certificate_unknown") from error
     matched = _URI.fullmatch(uri)
     if matched is None or matched[2] != common.value:
@@ -134,8 +135,11 @@ def key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 def serial_bytes(certificate: x509.Certificate) -> bytes:
-    """Return a certificate's serial number as 20 bytes."""
-    return certificate.serial_number.to_bytes(20)
+    """Return a certificate's serial number as 20 bytes. Raises EnrolmentError for one that RFC 5280 does not allow."""
+    try:
+        return certificate.serial_number.to_bytes(20)
+    except OverflowError as error:
+        raise EnrolmentError("no certificate of ours has such a serial number", code="certificate_unknown") from error
 
 
 def now_utc() -> datetime:

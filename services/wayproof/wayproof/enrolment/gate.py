@@ -93,6 +93,12 @@ class Gate:
 
     def follow(self, revoked: Sequence[StoredCertificate], *, now: datetime) -> None:
         """Make the broker refuse these certificates and the devices that have them; what fails is tried next time."""
+        try:
+            self._follow(revoked, now=now)
+        except OSError as error:
+            logger.error("the broker's lists cannot be written", extra={"reason": str(error)})  # noqa: TRY400 - a disk
+
+    def _follow(self, revoked: Sequence[StoredCertificate], *, now: datetime) -> None:
         wanted = frozenset(it.serial_number for it in revoked)
         denied = sorted({it.device_id for it in revoked})
         if wanted != self._written or now - self._written_at >= RENEWED_EVERY:

@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 from wayproof.enrolment.errors import EnrolmentError
-from wayproof.enrolment.request import public_key_of
+from wayproof.enrolment.request import MALFORMED, public_key_of
 from wayproof_verifier.telemetry import PublicKey
 
 RENEWAL, ENROLMENT = b"wayproof renewal 1\0", b"wayproof enrolment 1\0"
@@ -70,13 +70,17 @@ def manufacturer_serial(
     )
     try:
         policy.build_client_verifier().verify(chain[0], list(chain[1:]))
-    except VerificationError as error:
+        attributes = [
+            attribute
+            for oid in (NameOID.SERIAL_NUMBER, NameOID.COMMON_NAME)
+            for attribute in chain[0].subject.get_attributes_for_oid(oid)
+        ]
+    except (VerificationError, *MALFORMED) as error:
         raise EnrolmentError(
             "the manufacturer's certificate does not lead to an accepted authority", code="proof_refused"
         ) from error
-    for oid in (NameOID.SERIAL_NUMBER, NameOID.COMMON_NAME):
-        for attribute in chain[0].subject.get_attributes_for_oid(oid):
-            return str(attribute.value)
+    for attribute in attributes:
+        return str(attribute.value)
     raise EnrolmentError("the manufacturer's certificate names no serial number", code="proof_refused")
 
 
