@@ -181,6 +181,21 @@ async def test_a_certificate_is_renewed_by_its_key_until_it_ends_or_the_device_i
         assert await refusal() == "certificate_unknown"
 
 
+async def test_a_device_renews_by_itself_when_a_third_of_the_time_is_left(desk: Desk, tmp_path: Path) -> None:
+    folder = tmp_path / "reefer-9"
+    first = await desk.enrol(folder, token=(await desk.claim("reefer-9"))["token"])
+    await desk.world.projected(SHIPPER)
+
+    async def renewed(days_left: int) -> bool:
+        at = first.not_valid_after_utc - timedelta(days=days_left)
+        return await asyncio.to_thread(lambda: enrolling.renew_if_due(folder, api=desk.api, now=at))
+
+    assert not await renewed(31)
+    assert x509.load_pem_x509_certificate((folder / CERTIFICATE).read_bytes()) == first
+    assert await renewed(29)
+    assert x509.load_pem_x509_certificate((folder / CERTIFICATE).read_bytes()) != first
+
+
 async def test_a_revoked_device_is_so_on_the_ledger_and_gets_no_certificate(desk: Desk, tmp_path: Path) -> None:
     folder = tmp_path / "reefer-9"
     await desk.enrol(folder, token=(await desk.claim("reefer-9"))["token"])

@@ -4,12 +4,14 @@ import argparse
 import itertools
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from support.broker import RunningBroker, running_broker
 from support.device_platform import Platform, provisioned, serving
+from wayproof.enrolment.errors import EnrolmentError
 from wayproof.simulate import worker
 from wayproof.simulate.device import Device
 from wayproof.simulate.errors import DeviceError
@@ -147,3 +149,24 @@ def test_a_row_without_a_value_is_left_out() -> None:
     assert list(rows(["time,temperature,door", "1767607200,,", "1767607201, ,true"])) == [
         (1_767_607_201_000, {"door": True})
     ]
+
+
+def test_certificates_are_looked_at_once_an_hour_and_a_failure_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    looked: list[Path] = []
+
+    def fail(directory: Path, *, api: str, now: datetime) -> bool:
+        assert (api, now.tzinfo) == ("http://127.0.0.1:1", UTC)
+        looked.append(directory)
+        raise EnrolmentError("nobody answers", code="api_unreachable")
+
+    monkeypatch.setattr(worker, "renew_if_due", fail)
+    with provisioned(tmp_path / "logger") as device:
+        silent = worker.Renewal([device], None)
+        silent.look(now_s=0.0)
+        assert looked == []
+        renewal = worker.Renewal([device], "http://127.0.0.1:1")
+        for now_s in (0.0, 1.0, worker.RENEW_EVERY_S, worker.RENEW_EVERY_S + 1):
+            renewal.look(now_s=now_s)
+    assert looked == [tmp_path / "logger"] * 2

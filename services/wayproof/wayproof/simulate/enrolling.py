@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,21 @@ def renew(directory: Path, *, api: str, now_ms: int | None = None) -> x509.Certi
         raise EnrolmentError("the certificate that came is another device's", code="certificate_unknown")
     _write(directory, issued)
     return certificate
+
+
+def renew_if_due(directory: Path, *, api: str, now: datetime) -> bool:
+    """Renew a device's certificate when a third of its time is left; tell whether that was done.
+
+    Raises as `renew` does: the present certificate stays, and there is time to try again.
+    """
+    if not (directory / CERTIFICATE).exists():
+        return False
+    certificate = read_certificate(_read(directory / CERTIFICATE))
+    whole = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    if certificate.not_valid_after_utc - now > whole / 3:
+        return False
+    renew(directory, api=api)
+    return True
 
 
 def _key(path: Path, *, algorithm: Algorithm) -> bytes:

@@ -2,21 +2,29 @@
 
 import argparse
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from wayproof.errors import WayproofError
 from wayproof.simulate.client import DeviceClient
 from wayproof.simulate.device import Device
+from wayproof.simulate.enrolling import renew_if_due
 from wayproof.simulate.pack import by_stream
 from wayproof.simulate.replay import Row, read_file
 from wayproof.simulate.spool import Tally
 from wayproof.simulate.walk import walk
 
 SAY_EVERY_S, LOOK_EVERY_S = 1.0, 0.1
+RENEW_EVERY_S = 3600.0
+"""How often it is looked whether a certificate is to be renewed."""
+
+logger = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
 
@@ -60,6 +68,28 @@ class Progress:
             self.say(describe(self.tally()))
 
 
+@dataclass(slots=True)
+class Renewal:
+    """Renews the devices' certificates in time, at an API; where there is none, nobody does."""
+
+    devices: Sequence[Device]
+    api: str | None
+    looked_at_s: float | None = None
+
+    def look(self, *, now_s: float) -> None:
+        """Renew what is due, unless that was just looked for. What fails is tried again the next time."""
+        if self.api is None or (self.looked_at_s is not None and now_s - self.looked_at_s < RENEW_EVERY_S):
+            return
+        self.looked_at_s = now_s
+        for device in self.devices:
+            try:
+                if renew_if_due(device.directory, api=self.api, now=datetime.now(UTC)):
+                    logger.info("certificate renewed", extra={"device_id": device.identity.device_id})
+            except WayproofError as error:
+                facts = {"device_id": device.identity.device_id, "reason": error.diagnostics()}
+                logger.warning("the certificate is not renewed", extra=facts)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("devices", nargs="+", type=Path, metavar="DEVICE_FOLDER", help="folder of a provisioned device")
@@ -70,6 +100,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="measurements of each device (default: no end); 0 only delivers what the spool holds",
     )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="replay a file: time,temperature[,humidity,...]")
+    parser.add_argument(
+        "--api", metavar="URL", help="where certificates are renewed when a third of their time is left"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the measured values, where no file is replayed")
 
 
@@ -86,11 +119,13 @@ def run(options: argparse.Namespace, *, stop: threading.Event, say: Say) -> int:
             client = stack.enter_context(DeviceClient(device))
             rows = _walked(f"{options.seed}/{device.identity.device_id}") if replayed is None else iter(replayed)
             simulated.append(Simulated(device, client, itertools.islice(rows, options.count)))
-        progress = Progress([each.device for each in simulated], say)
+        devices = [each.device for each in simulated]
+        progress, renewal = Progress(devices, say), Renewal(devices, options.api)
         while not stop.is_set():
             if not sum(each.measure() for each in simulated):
                 break
             progress.show(now_s=time.monotonic())
+            renewal.look(now_s=time.monotonic())
             stop.wait(options.interval_s)
         while any(each.client.pending() for each in simulated) and not stop.wait(LOOK_EVERY_S):
             progress.show(now_s=time.monotonic())
