@@ -46,6 +46,7 @@ def test_the_demo_ends_as_it_must(demo: tuple[Path, str]) -> None:
     assert (facts["lost"], facts["duplicated"]) == ("0", "0")
     assert int(facts["rejected"]) >= 5
     assert re.match(r"[1-9]\d*: [1-9]\d* warm, [1-9]\d* cold", facts["excursions"])
+    assert re.match(r"[1-9]\d*: .*\b1 two_places\b", facts["flags"])  # the equivocation
     assert facts["evidence"] == "3 of 3 accepted"
     assert facts["tampered evidence"] == "5 of 5 copies refused"
     assert facts["tampered row"] == "named by fsck"

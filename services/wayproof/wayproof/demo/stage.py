@@ -26,8 +26,10 @@ from wayproof.demo.summary import Outcome, Verified
 from wayproof.demo.tampering import TAMPERINGS, tamper
 from wayproof.demo.voyage import Voyage
 from wayproof.errors import WayproofError
+from wayproof.store import flagged, flags
 from wayproof.store.audit import Audit, audit
 from wayproof.store.connection import connect
+from wayproof.store.flagged import FlagCount
 from wayproof.up import provision, services
 from wayproof.up.provision import Deployment
 
@@ -110,6 +112,7 @@ async def _play(story: Story, *, began: float) -> Outcome:
     closed = await story.finish()
     say(f"{len(closed)} shipments judged and closed by the consignee; {len(story.voyages) - len(closed)} under way\n")
     audited = await _anchored(story)
+    counts = await _flagged(deployment)
     say("Evidence, checked offline")
     verified = await _verify(story, closed[:EVIDENCE_OF])
     say("\nSomebody with the database's password warms a sealed reading by a few degrees")
@@ -120,6 +123,7 @@ async def _play(story: Story, *, began: float) -> Outcome:
         closed=len(closed),
         audit=audited,
         excursions=excursions,
+        flags=counts,
         verified=verified,
         tampered_row_found=found,
         seconds=time.monotonic() - began,
@@ -146,6 +150,16 @@ async def _anchored(story: Story) -> Audit:
         if found.lost == 0 or time.monotonic() > deadline:
             return found
         await asyncio.sleep(0.5)
+
+
+async def _flagged(deployment: Deployment) -> Sequence[FlagCount]:
+    """Wait until everything is judged for how plausible it is, and return what is flagged."""
+    read, deadline = settings.load(deployment.settings(SHIPPER)), time.monotonic() + JUDGED_WITHIN_S
+    with connect(read.database, application="demo") as connection:
+        while True:
+            if flags.waiting(connection) == 0 or time.monotonic() > deadline:
+                return flagged.counts(connection)
+            await asyncio.sleep(0.2)
 
 
 def _audit(story: Story) -> Audit:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wayproof.store.audit import Audit
+from wayproof.store.flagged import FlagCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Outcome:
     closed: int
     audit: Audit
     excursions: Sequence[tuple[str, str]]
+    flags: Sequence[FlagCount]
     verified: Verified
     tampered_row_found: bool
     seconds: float
@@ -58,6 +60,7 @@ def table(outcome: Outcome) -> str:
         ("lost", f"{audit.lost}"),
         ("duplicated", f"{audit.duplicated}"),
         ("excursions", f"{len(outcome.excursions)}: {warm} warm, {len(outcome.excursions) - warm} cold"),
+        ("flags", _flags(outcome.flags)),
         ("evidence", f"{verified.accepted} of {verified.made} accepted"),
         ("tampered evidence", f"{verified.refused} of {verified.tampered} copies refused"),
         ("tampered row", "named by fsck" if outcome.tampered_row_found else "NOT FOUND"),
@@ -67,3 +70,9 @@ def table(outcome: Outcome) -> str:
     lines = [f"  {name:{width}}  {value}" for name, value in rows]
     verdict = "Everything ended as it must." if outcome.is_as_it_must else "NOT EVERYTHING ENDED AS IT MUST."
     return "\n".join(["Summary", *lines, "", verdict])
+
+
+def _flags(counts: Sequence[FlagCount]) -> str:
+    """Return what is flagged as not plausible: `3: 1 two_places, 2 rate_of_change`."""
+    told = ", ".join(f"{it.readings} {it.code}" for it in counts)
+    return f"{sum(it.readings for it in counts)}{f': {told}' if told else ''}"

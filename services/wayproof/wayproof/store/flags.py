@@ -168,6 +168,11 @@ def forget(connection: Connection) -> None:
             connection.execute(QUERIES[f"forget_{part}"])
 
 
+def waiting(connection: Connection) -> int:
+    """Return how many leaves of the log are not judged yet."""
+    return behind(connection, checkpoint(connection) or BEGIN)
+
+
 def behind(connection: Connection, place: Place) -> int:
     """Return how many leaves from a place on the log has."""
     with store_errors(), connection.cursor(row_factory=scalar_row) as cursor:
