@@ -1,6 +1,7 @@
 """What whoever operates the platform sees: a message's trace through all processes, counters that add up, readiness."""
 
 import asyncio
+import socket
 import sys
 import threading
 import time
@@ -19,8 +20,10 @@ from support.broker import running_broker
 from support.database import RunningCluster
 from support.embedded_network import free_port
 from support.journey import SHIPPER
+from support.root_log import kept_root_log
 from support.world import World, projecting, world
 from wayproof.anchor import worker as anchoring
+from wayproof.cli import main
 from wayproof.ingest import worker as ingesting
 from wayproof.log.keys import generate_key
 from wayproof.observability import metrics, tracing
@@ -59,6 +62,13 @@ def spans() -> Iterator[InMemorySpanExporter]:
     tracing.turn_on(OpenTelemetryRecorder(SimpleSpanProcessor(memory), process="all", organisation=SHIPPER), rate=1)
     yield memory
     tracing.turn_off()
+    HEALTH.forget()
+
+
+@pytest.fixture
+def command_line() -> Iterator[None]:
+    with kept_root_log():
+        yield
     HEALTH.forget()
 
 
@@ -195,6 +205,28 @@ async def test_a_process_shows_itself_where_its_settings_say(tmp_path: Path, pos
         finally:
             process.terminate()
             await process.wait()
+
+
+@pytest.mark.usefixtures("command_line")
+async def test_what_the_settings_ask_for_and_cannot_be_had_is_named(
+    tmp_path: Path, postgres: RunningCluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with world(tmp_path, postgres=postgres) as made:
+        path = tmp_path / "settings.toml"
+        port = free_port()
+        with socket.create_server(("127.0.0.1", port)):
+            path.write_text(f"{made.settings_toml(SHIPPER)}\n[metrics]\nport = {port}\n")
+            assert main(["projection", "--settings", str(path)]) == 1
+            said = capsys.readouterr().err
+            assert "port_in_use" in said
+            assert str(port) in said
+        path.write_text(f'{made.settings_toml(SHIPPER)}\n[traces]\nendpoint = "http://127.0.0.1:1/v1/traces"\n')
+        monkeypatch.delitem(sys.modules, "wayproof.observability.tracing_export")
+        monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+        assert main(["projection", "--settings", str(path)]) == 1
+        said = capsys.readouterr().err
+        assert "extra_missing" in said
+        assert "wayproof[otel]" in said
 
 
 async def ready(asking: httpx.AsyncClient, process: asyncio.subprocess.Process) -> None:

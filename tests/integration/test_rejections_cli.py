@@ -10,6 +10,7 @@ import pytest
 from support.broker import RunningBroker, running_broker
 from support.database import RunningCluster
 from support.ingest_world import IngestWorld, ingest_world, until
+from support.root_log import kept_root_log
 from support.telemetry_device import Device
 from wayproof.cli import main
 from wayproof.ingest.refusal import PlatformCode
@@ -49,8 +50,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(world: IngestWorld, capsys: pytest.CaptureFixture[str]) -> Desk:
-    return Desk(world, capsys)
+def desk(world: IngestWorld, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    with kept_root_log():
+        yield Desk(world, capsys)
 
 
 def test_what_a_device_sent_before_it_was_registered_is_accepted_when_it_is_replayed(
@@ -158,6 +160,19 @@ def test_a_payload_is_written_to_a_file_that_is_new(world: IngestWorld, desk: De
     desk.says("show", rejection_id, "--payload", str(target))
     assert sha256(target.read_bytes()).digest() == sha256(payload).digest()
     assert str(target) in desk.says("show", rejection_id, "--payload", str(target), status=1)
+
+
+def test_ingest_itself_keeps_to_the_limit(world: IngestWorld) -> None:
+    world.settings_file.write_text(f"{world.settings_file.read_text()}[rejections]\nkeep_bytes = 0\n")
+    device, stranger = Device("reefer-1"), Device("nobody")
+    world.register(device)
+    with world.running():
+        world.send(stranger, stranger.next())
+        until(lambda: world.rows("SELECT payloads FROM rejection_cut WHERE code = 'unknown_device'"))
+        world.send(device, device.next())
+        until(lambda: world.held(device))
+    assert world.rows("SELECT payload, times FROM rejection") in ([], [{"payload": None, "times": 1}])
+    assert world.count("message") == 1
 
 
 def test_what_may_change_is_what_the_register_decides() -> None:

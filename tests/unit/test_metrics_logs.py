@@ -7,20 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from support.root_log import kept_root_log
 from wayproof import observability
 from wayproof.observability.logs import LINES
 
 
 @pytest.fixture
 def lines(tmp_path: Path) -> Iterator[Path]:
-    root = logging.getLogger()
-    before = root.level, root.handlers[:]
     path = tmp_path / "log"
-    observability.configure(process="anchor", organisation="ShipperMSP", file=path)
-    yield path
-    for handler in root.handlers:
-        handler.close()
-    root.level, root.handlers = before
+    with kept_root_log():
+        observability.configure(process="anchor", organisation="ShipperMSP", file=path)
+        yield path
 
 
 def test_a_line_says_who_what_and_when(lines: Path) -> None:
