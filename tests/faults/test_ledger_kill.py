@@ -16,6 +16,7 @@ from fabric_protos.common import common_pb2
 from fabric_protos.gateway import gateway_pb2_grpc
 
 from aiofabric.embedded import status
+from aiofabric.embedded.state import Space
 from support.embedded_client import Client, opened, transaction_id
 from support.embedded_network import RunningLedger, running_ledger
 
@@ -109,11 +110,11 @@ async def test_what_was_reported_survives_and_nothing_is_applied_twice(tmp_path:
 async def check_applied_once(directory: Path, record: Record) -> None:
     async with opened(directory) as ledger:
         statuses = ledger.channel.chain.statuses
-        applied = ledger.channel.chain.state.namespace("assets").values
+        applied = ledger.channel.chain.state.namespace(Space("assets")).entries
         for tx_id, (block, request) in record.reported.items():
             assert statuses[tx_id] == (block, VALID)
-            assert applied[f"request/{request}"][0] == b"x"
+            assert applied[f"request/{request}"].value == b"x"
         for request, envelope in record.unknown.items():  # on the ledger or not, but never twice
             committed = transaction_id(envelope) in statuses
-            assert applied.get(f"request/{request}", (b"",))[0] == (b"x" if committed else b"")
-        assert all(value == b"x" for value, _ in applied.values())
+            assert (f"request/{request}" in applied) == committed
+        assert all(entry.value == b"x" for entry in applied.values())
