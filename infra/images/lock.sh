@@ -20,6 +20,6 @@ lock() { # FILE SOURCE…: which packages uv decides, what they are requirements
 
 echo hatchling >.build/build.in
 lock infra/images/wayproof/requirements.lock services/wayproof/pyproject.toml \
-  --extra api --extra ingest --extra simulate --extra embedded --extra demo
+  --extra api --extra ingest --extra metrics --extra simulate --extra embedded --extra demo
 lock infra/images/chaincode/requirements.lock services/aiofabric/pyproject.toml
 lock infra/images/build.lock .build/build.in
