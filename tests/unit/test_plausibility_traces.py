@@ -145,6 +145,26 @@ def test_a_clock_that_is_set_jumps(chamber: Trace) -> None:
     assert found["clock_drift"] == 700
 
 
+def test_a_copied_device_is_in_two_places(chamber: Trace) -> None:
+    messages = heard(chamber)
+    began_again = [
+        replace(it, boot=2, sequence=number, after=(1, 600) if number == 1 else None)
+        for number, it in enumerate(messages[600:700], start=1)
+    ]
+    assert codes(flagged([*messages[:600], *began_again], profile=DEFAULT)) == {}  # one device, started again
+    both = [*messages[:600], *began_again, *messages[600:700]]  # and the first copy goes on
+    found = codes(flagged(both, profile=DEFAULT))
+    assert found["two_places"] == 99
+    assert found["clock_jump"] == 0
+    contradicted = [replace(messages[10], contradicts=True)]
+    assert codes(flagged([*messages[:20], *contradicted], profile=DEFAULT))["two_places"] == 1
+
+
+def test_a_temperature_told_as_a_humidity_is_in_an_unexpected_unit(chamber: Trace) -> None:
+    mistaken = [replace(it, readings=(replace(it.readings[0], unit="P1"),)) for it in heard(chamber[:50])]
+    assert codes(flagged(mistaken, profile=DEFAULT)) == {"unexpected_unit": 50}
+
+
 def test_a_copied_day_is_found_also_when_it_is_moved_up() -> None:
     honest = yosemite()
     copy = [Point(it.at_ms, it.value + Decimal("0.7"), it.unit) for it in later(honest[2000:2288], hours=24 * 80)]
