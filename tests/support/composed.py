@@ -150,6 +150,9 @@ class Composed:
 
     def _configuration(self, service: str, path: Path) -> Path:
         """Return a copy of a file whose paths lead to the folders that stand for the service's volumes."""
+        copy = self.folder / f"{service}-{path.name}"
+        if copy.exists():  # the service may be reading it
+            return copy
         text = path.read_text("utf-8")
         for mount in self.services[service]["volumes"]:
             if mount["type"] == "volume":
@@ -158,7 +161,6 @@ class Composed:
         if path.name == "mosquitto.conf":
             lines = [line for line in text.splitlines() if not line.startswith(ONLY_IN_MOSQUITTO_2_1)]
             text = "\n".join([*lines, "user root", ""])
-        copy = self.folder / f"{service}-{path.name}"
         copy.write_text(text, "utf-8")
         return copy
 
