@@ -3,8 +3,8 @@
 `python tests/faults/platform_kills.py --kills 200 --seed 1 --directory DIR` makes the platform in DIR, keeps devices
 publishing, and kills one process after another: at a named fail point, or at any moment. After every `--audit-every`
 kills the load stops, everything is delivered, and the devices' own send logs are compared with rows, leaves and
-anchors. In the end `wayproof fsck` computes log and projection again. A run that was stopped goes on with `--resume`.
-What a kill does follows from seed and number alone.
+anchors. In the end `wayproof fsck` computes log, flags and projection again. A run that was stopped goes on with
+`--resume`. What a kill does follows from seed and number alone.
 """
 
 import argparse
@@ -38,8 +38,9 @@ FAIL_POINTS = {
     "anchor": ("sealer.before_commit", "sealer.after_commit", "anchor.before_submit", "anchor.after_submit"),
     "projection": ("projection.before_commit", "projection.after_commit"),
     "monitor": ("monitor.before_submit", "monitor.after_submit"),
+    "plausibility": ("flags.before_commit", "flags.after_commit"),
 }
-ANY_MOMENT = ("ingest", "anchor", "projection", "monitor", "ledger", "database", "broker", "device")
+ANY_MOMENT = ("ingest", "anchor", "projection", "monitor", "plausibility", "ledger", "database", "broker", "device")
 PLANS = [
     *((process, point) for process, points in FAIL_POINTS.items() for point in points),
     *((process, "") for process in ANY_MOMENT),
