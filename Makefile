@@ -92,6 +92,9 @@ bench-verify: .venv/.ready ## Messages verified offline a second, and in how muc
 bench-telemetry: .venv/.ready ## What decoding and verifying one message costs
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/telemetry_decode.py $(BENCH_ARGUMENTS)
 
+bench-ingest: .venv/.ready ## Ingest through Mosquitto beside Telegraf (needs Go once) and mosquitto_sub | psql COPY
+	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/ingest.py $(BENCH_ARGUMENTS)
+
 kills: .venv/.ready ## Kill the platform's processes under load, 200 times, and audit what is left (KILLS_ARGUMENTS=--help)
 	@PYTHONPATH=tests $(BIN)/python tests/faults/platform_kills.py --directory .build/kills $(KILLS_ARGUMENTS)
 
@@ -101,7 +104,10 @@ bench-trace: .venv/.ready ## One shipment's trace among 10,000, over HTTP, with 
 bench-fabric: .venv/.ready ## What real Fabric does a second: BFT and Raft, 2 and 3 peers (BENCH_ARGUMENTS=--help; needs Fabric's programs)
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/fabric_rates.py $(BENCH_ARGUMENTS)
 
-fabric-kills: .venv/.ready ## Kill orderers, peers, chaincode and clients of real Fabric under load, and audit (KILLS_ARGUMENTS=--help)
+fabric-bench-ingest: .venv/.ready ## Ingest through Mosquitto beside Telegraf (needs Go once) and mosquitto_sub | psql COPY
+	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/ingest.py $(BENCH_ARGUMENTS)
+
+kills: .venv/.ready ## Kill orderers, peers, chaincode and clients of real Fabric under load, and audit (KILLS_ARGUMENTS=--help)
 	@PYTHONPATH=tests $(BIN)/python tests/faults/fabric_kills.py --directory .build/fabric-kills $(KILLS_ARGUMENTS)
 
 format: .venv/.ready ## Let ruff write the layout

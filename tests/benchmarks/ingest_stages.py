@@ -4,6 +4,7 @@ PYTHONPATH=tests python tests/benchmarks/ingest_stages.py --help
 """
 
 import argparse
+import gc
 import statistics
 import tempfile
 import threading
@@ -23,6 +24,7 @@ from wayproof.ingest.group import assemble
 from wayproof.ingest.group_judge import GroupJudge
 from wayproof.ingest.judge import House
 from wayproof.ingest.signatures import Verifiers
+from wayproof.ingest.worker import YOUNG_OBJECTS
 from wayproof.settings import DatabaseSettings
 from wayproof.store import schema
 from wayproof.store.connection import Connection, connect
@@ -111,6 +113,7 @@ def main() -> None:
     parser.add_argument("--kind", choices=KINDS, default="unsigned")
     parser.add_argument("--verifiers", type=int, default=1, help="threads; more than one blurs the CPU columns")
     options = parser.parse_args()
+    gc.set_threshold(YOUNG_OBJECTS)
     load = Load(kind=options.kind, devices=options.devices, readings=options.readings)
     with tempfile.TemporaryDirectory() as folder, running_cluster(Path(folder) / "cluster") as cluster:
         settings = DatabaseSettings(dsn=SecretStr(cluster.new_database()))

@@ -21,6 +21,10 @@ class OverLong:
     payload_hash: bytes
     size_bytes: int
 
+    def __len__(self) -> int:
+        """Bytes of it that are in memory."""
+        return 0
+
 
 class Arrival(NamedTuple):
     """A published payload as it came: our clock, and what it takes to acknowledge it on the connection it came by."""
@@ -31,11 +35,6 @@ class Arrival(NamedTuple):
     connection: int
     packet_id: int
     qos: int
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes that it keeps in memory."""
-        return len(self.payload) if isinstance(self.payload, bytes) else 0
 
 
 def bounded(payload: bytes) -> bytes | OverLong:
@@ -88,7 +87,7 @@ class Arrivals:
 
     def put_all(self, arrivals: Sequence[Arrival]) -> None:
         """Add what came by one read, in order. Never waits."""
-        size_bytes = sum([it.size_bytes for it in arrivals])
+        size_bytes = sum([len(it.payload) for it in arrivals])
         with self._changed:
             was_empty = not self._waiting
             self._waiting.extend(arrivals)
@@ -114,15 +113,24 @@ class Arrivals:
                     break
             self._wanted = 1
             had_room = self.has_room
-            group: list[Arrival] = []
-            taken_bytes = 0
-            while self._waiting and len(group) < most:
-                taken_bytes += self._waiting[0].size_bytes
-                if group and taken_bytes > most_bytes:
-                    break
-                group.append(self._waiting.popleft())
-                self._bytes -= group[-1].size_bytes
+            group = self._first(most, most_bytes)
             self._changed.notify_all()
         if not had_room and self._on_room is not None:
             self._on_room()
+        return group
+
+    def _first(self, most: int, most_bytes: int) -> list[Arrival]:
+        waiting = self._waiting
+        if len(waiting) <= most and self._bytes <= most_bytes:
+            group = list(waiting)
+            waiting.clear()
+            self._bytes = 0
+            return group
+        group, taken_bytes = [], 0
+        while waiting and len(group) < most:
+            taken_bytes += len(waiting[0].payload)
+            if group and taken_bytes > most_bytes:
+                break
+            group.append(waiting.popleft())
+            self._bytes -= len(group[-1].payload)
         return group

@@ -1,13 +1,16 @@
 """`wayproof ingest`: one group of messages after another, from the broker into the store.
 
-`Ingest.take_in` is the whole way of a group: judge, one transaction, acknowledge, receipt. Nothing is acknowledged
-before the commit, so a crash anywhere only makes the broker, or the device, send again.
+`Ingest.take_in` is the whole way of a group: judge, one transaction, acknowledge, receipt. While one group is kept, the
+next is judged. Nothing is acknowledged before the commit, so a crash anywhere only makes the broker, or the device, send
+again.
 """
 
+import gc
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -35,6 +38,9 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
+YOUNG_OBJECTS = 200_000
+"""Objects between two looks for cyclic garbage. A group makes tens of thousands, and no garbage."""
+
 IDLE_S = 0.5
 RETRY_S = 0.5
 GROUP_BYTES = 8 << 20
@@ -56,6 +62,8 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     subscriber = _subscription(settings, arrivals)
     store = PatientStore(settings.database, stop=stop)
     taking = Ingest(settings, store=store, subscriber=subscriber, key=key)
+    thresholds = gc.get_threshold()
+    gc.set_threshold(YOUNG_OBJECTS)
     try:
         if not _wait_for_log(store, log.log_id, stop=stop):
             return
@@ -70,12 +78,15 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
             )
             if group:
                 taking.take_in(group)
+            elif not stop.is_set():
+                taking.settle()
             taking.tally.say_if_due()
     finally:
-        subscriber.close()
         taking.close()
+        subscriber.close()
         store.close()
         taking.tally.say()
+        gc.set_threshold(*thresholds)
 
 
 def _subscription(settings: Settings, arrivals: Arrivals) -> Subscription:
@@ -95,13 +106,13 @@ class PatientStore:
 
     def __init__(self, settings: DatabaseSettings, *, stop: threading.Event) -> None:
         self._settings = settings
-        self._stop = stop
+        self.stop = stop
         self._connection: Connection | None = None
         self._is_away = False
 
     def do(self, work: Callable[[Connection], Result]) -> Result | None:
         """Return what `work` returns on an open connection; done anew if the database goes away. None once stopped."""
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             try:
                 result = work(self._opened())
             except StoreUnavailable as error:
@@ -109,7 +120,7 @@ class PatientStore:
                 if not self._is_away:
                     logger.warning("the database is away; nothing is acknowledged", extra={"reason": str(error)})
                 self._is_away = True
-                self._stop.wait(RETRY_S)
+                self.stop.wait(RETRY_S)
             else:
                 if self._is_away:
                     logger.info("the database is back")
@@ -141,8 +152,17 @@ class Kept:
     committed_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A group that is acknowledged too, and how many receipts its devices were sent."""
+
+    kept: Kept
+    arrivals: Sequence[Arrival]
+    receipts: int
+
+
 class Ingest:
-    """Takes groups in. Not shared between threads."""
+    """Takes groups in: one is judged while the one before is kept. Not shared between threads."""
 
     def __init__(self, settings: Settings, *, store: PatientStore, subscriber: Subscription, key: ReceiptKey) -> None:
         self._log = settings.require_log()
@@ -150,6 +170,9 @@ class Ingest:
         self._store = store
         self._subscriber = subscriber
         self._key = key
+        self._register = PatientStore(settings.database, stop=store.stop)
+        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="keeper")
+        self._pending: Future[Done | None] | None = None
         self._verifiers = Verifiers(settings.require_ingest().verifiers)
         self._judge = GroupJudge(self._house, verifiers=self._verifiers)
         self._numbers = Numbers()
@@ -157,26 +180,43 @@ class Ingest:
         self.tally = Tally()
 
     def close(self) -> None:
-        """End its threads."""
+        """Wait for the group that is being kept, and end the threads."""
+        self._keeper.shutdown()
         self._verifiers.close()
+        self._register.close()
 
     def take_in(self, arrivals: Sequence[Arrival]) -> None:
-        """Keep a group, then acknowledge it in order, then tell the devices. If stopped before it is kept: nothing."""
-        kept = self._store.do(lambda connection: self._keep(connection, arrivals))
+        """Judge a group while the one before is kept, then have it kept; what failed of the one before is raised.
+
+        To keep is: commit, then acknowledge in order, then tell the devices. If stopped before the commit: nothing.
+        """
+        began_ns = time.time_ns()
+        group = self._register.do(lambda connection: assemble(self._judge.judge(connection, arrivals)))
+        self.settle()
+        if group is not None:
+            self._pending = self._keeper.submit(self._take_over, group, arrivals, began_ns)
+
+    def settle(self) -> None:
+        """Wait until the last group is kept, and count it. Raises what kept it from being kept."""
+        pending, self._pending = self._pending, None
+        done = pending.result() if pending else None
+        if done is not None:
+            self._count(done.kept, done.arrivals, receipts=done.receipts)
+
+    def _take_over(self, group: Group, arrivals: Sequence[Arrival], began_ns: int) -> "Done | None":
+        """Keep a judged group, on the keeper's thread."""
+        kept = self._store.do(lambda connection: self._keep(connection, group, began_ns))
         if kept is None:
-            return
+            return None
         failpoint.reach("ingest.before_ack")
         for start in range(0, len(arrivals), ACKNOWLEDGED_AT_ONCE):
             self._subscriber.acknowledge(arrivals[start : start + ACKNOWLEDGED_AT_ONCE])
             failpoint.reach("ingest.mid_ack")
         failpoint.reach("ingest.after_ack")
-        told = self._tell(kept)
-        self._count(kept, arrivals, receipts=told)
+        return Done(kept, arrivals, self._tell(kept))
 
-    def _keep(self, connection: Connection, arrivals: Sequence[Arrival]) -> Kept:
-        """Judge a group and commit what is to be kept of it."""
-        began_ns = time.time_ns()
-        group = assemble(self._judge.judge(connection, arrivals))
+    def _keep(self, connection: Connection, group: Group, began_ns: int) -> Kept:
+        """Commit what is to be kept of a group."""
         self._numbers.learn(connection, group.messages)
         with store_errors(), connection.transaction():
             epoch = open_epoch(connection, self._log.log_id)

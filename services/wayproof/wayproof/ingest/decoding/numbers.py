@@ -16,6 +16,11 @@ EARLIEST_MS = 2**28 * 1000
 """Before, a time is relative (RFC 8428 §4.5.3), and refused."""
 
 
+_SECONDS_DIGITS = (10, 11)  # 2001 to 5138, so within what a reading may have
+_MILLI_DIGITS = 3
+_ZERO = ord("0")
+
+
 class UncertainError(Exception):
     """The verifier has to decide; never leaves this package."""
 
@@ -44,7 +49,7 @@ class Numbers:
         known = self.times.get(raw)
         if known is not None:
             return known
-        time_ms = in_milliseconds(self._learn(raw))
+        time_ms = plain_time_ms(raw) or in_milliseconds(self._learn(raw))
         if len(self.times) >= MOST_REMEMBERED:
             self.times.clear()
         if len(raw) <= LONGEST_REMEMBERED:
@@ -61,6 +66,20 @@ class Numbers:
         if len(raw) <= LONGEST_REMEMBERED:
             self.known[raw] = number
         return number
+
+
+def plain_time_ms(raw: bytes) -> int:
+    """Return a time that is written as seconds with at most three decimals; 0 for all others. In CBOR there is none."""
+    seconds, _, decimals_of_s = raw.partition(b".")
+    if (
+        len(seconds) in _SECONDS_DIGITS
+        and seconds.isdigit()
+        and seconds[0] != _ZERO
+        and (decimals_of_s.isdigit() if len(seconds) < len(raw) else not decimals_of_s)
+        and len(decimals_of_s) <= _MILLI_DIGITS
+    ):
+        return int(seconds + decimals_of_s.ljust(_MILLI_DIGITS, b"0"))
+    return 0
 
 
 def total(left: Scaled, right: Scaled) -> Scaled:

@@ -41,7 +41,7 @@ class Shape:
 
     def fill(self, slots: Sequence[bytes], numbers: Numbers) -> Measured:
         """Return what the pack measures with these numbers. Raises UncertainError where the verifier may refuse it."""
-        if any(slots[slot] != content for slot, content in self.fixed):
+        if self.fixed and any(slots[slot] != content for slot, content in self.fixed):
             raise UncertainError
         for slot in self.unused:
             numbers.number(slots[slot])

@@ -15,10 +15,14 @@ SELECT size FROM log_epoch WHERE epoch = %(epoch)s
 SELECT size FROM log_epoch WHERE epoch = %(epoch)s FOR UPDATE
 
 -- name: take_waiting
--- Messages that have no index yet, the oldest of them; with the transaction they wait no more.
+-- Messages that have no index yet, the oldest of them; with the transaction they wait no more. (By a bound and not by
+-- IN: the table is empty now and full a second later, and a plan made for an empty one would compare all with all.)
 WITH taken AS (
     DELETE FROM log_waiting
-    WHERE ingest_id IN (SELECT ingest_id FROM log_waiting ORDER BY ingest_id LIMIT %(limit)s)
+    WHERE ingest_id <= (
+        SELECT max(ingest_id)
+        FROM (SELECT ingest_id FROM log_waiting ORDER BY ingest_id LIMIT %(limit)s) AS oldest
+    )
     RETURNING ingest_id
 )
 SELECT ingest_id, received_at_ms, entry FROM taken JOIN message USING (ingest_id)
