@@ -26,7 +26,7 @@ from wayproof.plausibility.series import Range
 from wayproof.settings import SettingsError
 from wayproof.store import flags as stored
 from wayproof.store import log
-from wayproof.store.flags import Place
+from wayproof.store.log_messages import Place
 from wayproof.store.messages import NewMessage
 
 PATIENCE_S = 30.0

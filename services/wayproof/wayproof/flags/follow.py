@@ -9,9 +9,11 @@ from wayproof.plausibility.group import judge_group
 from wayproof.plausibility.judge import Memory
 from wayproof.plausibility.profile import RuleSet
 from wayproof.store import flags as stored
+from wayproof.store import log_messages
 from wayproof.store.connection import Connection
 from wayproof.store.errors import store_errors
-from wayproof.store.flags import Outcome, Place, StoredFlag
+from wayproof.store.flags import Outcome, StoredFlag
+from wayproof.store.log_messages import BEGIN, Place
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ class Follower:
         Raises as the store does; nothing of the step is kept then, and a new follower goes on.
         """
         with store_errors(), self._connection.transaction():
-            leaves = stored.leaves(self._connection, self._place, limit=limit)
+            leaves = log_messages.leaves(self._connection, self._place, limit=limit)
             if not leaves:
                 return 0, 0
             heard = [leaf.heard for leaf in leaves if leaf.heard is not None]
@@ -63,7 +65,7 @@ class Follower:
             if place is None:
                 logger.warning("the log was cut: everything is judged again")
                 stored.forget(self._connection)
-                place = stored.BEGIN
+                place = BEGIN
             in_force = stored.rules(self._connection)
             if not in_force or in_force[-1][1] != self._rules:
                 stored.put_rules(self._connection, self._rules, since=place)

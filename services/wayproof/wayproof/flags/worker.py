@@ -17,6 +17,7 @@ from wayproof.store import flags as stored
 from wayproof.store import schema
 from wayproof.store.connection import connect
 from wayproof.store.errors import StoreUnavailable
+from wayproof.store.log_messages import behind
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class _Judging:
             while True:
                 judged = self._step(follower)
                 self._say_back()
-                BEHIND.put(stored.behind(connection, follower.place))
+                BEHIND.put(behind(connection, follower.place))
                 await asyncio.sleep(0 if judged == settings.group_size else settings.interval_s)
 
     def _step(self, follower: Follower) -> int:

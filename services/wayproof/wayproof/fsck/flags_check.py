@@ -9,8 +9,10 @@ from wayproof.plausibility.group import judge_group
 from wayproof.plausibility.judge import Flag, Heard, Memory
 from wayproof.plausibility.profile import VERSIONS, RuleSet
 from wayproof.store import flags as stored
+from wayproof.store import log_messages
 from wayproof.store.connection import Connection
-from wayproof.store.flags import Leaf, Place, StoredFlag
+from wayproof.store.flags import StoredFlag
+from wayproof.store.log_messages import BEGIN, Leaf, Place
 
 GROUP = 500
 """Messages that are read at once."""
@@ -46,8 +48,8 @@ class _FlagsCheck:
 
     def run(self, rules: Sequence[tuple[Place, RuleSet]], *, tick: Tick) -> None:
         ends = [place for place, _ in rules[1:]] + [self._reached]
-        if rules[0][0] != stored.BEGIN:
-            key = f"epoch {stored.BEGIN.epoch}, leaf {stored.BEGIN.leaf_index}"
+        if rules[0][0] != BEGIN:
+            key = f"epoch {BEGIN.epoch}, leaf {BEGIN.leaf_index}"
             self._findings.add(Mismatch("plausibility_rules", key, "", "no row", "rules from the first leaf on"))
             return
         for (begin, in_force), end in zip(rules, ends, strict=True):
@@ -67,7 +69,7 @@ class _FlagsCheck:
 
     def _groups(self, begin: Place, end: Place) -> Iterator[list[Leaf]]:
         place = begin
-        while leaves := [it for it in stored.leaves(self._connection, place, limit=GROUP) if it.place < end]:
+        while leaves := [it for it in log_messages.leaves(self._connection, place, limit=GROUP) if it.place < end]:
             yield leaves
             place = Place(leaves[-1].place.epoch, leaves[-1].place.leaf_index + 1)
 

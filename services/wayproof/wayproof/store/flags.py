@@ -1,27 +1,25 @@
-"""Flags of readings, and what their rules remember. Messages are read in the order of the log, each one once.
+"""Flags of readings, what their rules remember, and up to which leaf of the log readings are judged.
 
+place = checkpoint(connection)
 with connection.transaction():
-    for leaf in leaves(connection, place, limit=500): ...
     put(connection, outcome, reached=place)
-
-The order of the log is the only one that never changes: numbers of messages are given before their commit, so that a
-lower one may come to be seen after a higher one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter
 
 from wayproof.plausibility.copies import Holder
-from wayproof.plausibility.judge import Flag, Heard, Measured, Memory
+from wayproof.plausibility.judge import Flag, Heard, Memory
 from wayproof.plausibility.profile import RuleSet
 from wayproof.store import queries
 from wayproof.store.connection import Connection
 from wayproof.store.errors import store_errors
+from wayproof.store.log_messages import BEGIN, Place, behind
 
 QUERIES = queries.load("flags")
 
@@ -30,28 +28,6 @@ LOCK = 0x666C6167
 
 _RULES = TypeAdapter(RuleSet)
 _MEMORY: TypeAdapter[Memory] = TypeAdapter(dict[str, tuple[int, ...]])
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """A leaf of the log: the next one that is judged."""
-
-    epoch: int
-    leaf_index: int
-
-
-BEGIN = Place(1, 0)
-"""The log's first leaf."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A leaf of the log: the message to be judged, None where it was refused or is gone; `is_erased` tells lawfully."""
-
-    place: Place
-    ingest_id: int
-    is_erased: bool
-    heard: Heard | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,34 +62,6 @@ class Outcome:
 
     flags: list[StoredFlag] = field(default_factory=list)
     memories: dict[int, Memory] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _LeafRow:
-    epoch: int
-    leaf_index: int
-    ingest_id: int
-    stream_id: int | None
-    device_id: str | None
-    model: str
-    boot: int | None
-    sequence: int | None
-    after_boot: int | None
-    after_sequence: int | None
-    received_at_ms: int | None
-    is_erased: bool
-    contradicts: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class _ReadingRow:
-    ingest_id: int
-    ordinal: int
-    name: str
-    unit: str
-    value: int | None
-    scale: int | None
-    observed_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,23 +119,6 @@ def forget(connection: Connection) -> None:
 def waiting(connection: Connection) -> int:
     """Return how many leaves of the log are not judged yet."""
     return behind(connection, checkpoint(connection) or BEGIN)
-
-
-def behind(connection: Connection, place: Place) -> int:
-    """Return how many leaves from a place on the log has."""
-    with store_errors(), connection.cursor(row_factory=scalar_row) as cursor:
-        count = cursor.execute(QUERIES["behind"], {"epoch": place.epoch, "leaf_index": place.leaf_index}).fetchone()
-    return int(str(count))
-
-
-def leaves(connection: Connection, place: Place, *, limit: int) -> list[Leaf]:
-    """Return at most `limit` leaves from a place on, in the order of the log, each with its readings."""
-    with store_errors():
-        with connection.cursor(row_factory=class_row(_LeafRow), binary=True) as cursor:
-            asked = {"epoch": place.epoch, "leaf_index": place.leaf_index, "limit": limit}
-            rows = cursor.execute(QUERIES["leaves"], asked).fetchall()
-        measured = _readings(connection, [row.ingest_id for row in rows if row.stream_id is not None])
-    return [Leaf(Place(row.epoch, row.leaf_index), row.ingest_id, row.is_erased, _heard(row, measured)) for row in rows]
 
 
 def memories(connection: Connection, stream_ids: Iterable[int]) -> dict[int, Memory]:
@@ -254,33 +185,6 @@ def unjudged_flags(connection: Connection, place: Place) -> list[StoredFlag]:
     asked = {"epoch": place.epoch, "leaf_index": place.leaf_index}
     with store_errors(), connection.cursor(row_factory=class_row(StoredFlag), binary=True) as cursor:
         return cursor.execute(QUERIES["unjudged_flags"], asked).fetchall()
-
-
-def _readings(connection: Connection, ingest_ids: Sequence[int]) -> dict[int, list[Measured]]:
-    found: dict[int, list[Measured]] = {}
-    with connection.cursor(row_factory=class_row(_ReadingRow), binary=True) as cursor:
-        for row in cursor.execute(QUERIES["readings"], {"ingest_ids": list(ingest_ids)}):
-            measured = Measured(row.ordinal, row.name, row.unit, row.value, row.scale, row.observed_at_ms)
-            found.setdefault(row.ingest_id, []).append(measured)
-    return found
-
-
-def _heard(row: _LeafRow, measured: Mapping[int, Sequence[Measured]]) -> Heard | None:
-    if row.stream_id is None:
-        return None
-    after = None if row.after_boot is None or row.after_sequence is None else (row.after_boot, row.after_sequence)
-    return Heard(
-        ingest_id=row.ingest_id,
-        stream_id=row.stream_id,
-        device_id=row.device_id or "",
-        model=row.model,
-        boot=row.boot or 0,
-        sequence=row.sequence or 0,
-        after=after,
-        received_at_ms=row.received_at_ms or 0,
-        contradicts=bool(row.contradicts),
-        readings=measured.get(row.ingest_id, ()),
-    )
 
 
 def _columns(flags: Sequence[StoredFlag]) -> dict[str, list[Any]]:
