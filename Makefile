@@ -11,7 +11,7 @@ WEB := services/wayproof/web
 PAGES := services/wayproof/wayproof/api/static/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fabric-binaries fabric-fixtures web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace bench-fabric kills fabric-kills
+.PHONY: help demo fabric-binaries fabric-fixtures web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace bench-ingest bench-fabric kills fabric-kills
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,10 +104,7 @@ bench-trace: .venv/.ready ## One shipment's trace among 10,000, over HTTP, with 
 bench-fabric: .venv/.ready ## What real Fabric does a second: BFT and Raft, 2 and 3 peers (BENCH_ARGUMENTS=--help; needs Fabric's programs)
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/fabric_rates.py $(BENCH_ARGUMENTS)
 
-fabric-bench-ingest: .venv/.ready ## Ingest through Mosquitto beside Telegraf (needs Go once) and mosquitto_sub | psql COPY
-	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/ingest.py $(BENCH_ARGUMENTS)
-
-kills: .venv/.ready ## Kill orderers, peers, chaincode and clients of real Fabric under load, and audit (KILLS_ARGUMENTS=--help)
+fabric-kills: .venv/.ready ## Kill orderers, peers, chaincode and clients of real Fabric under load, and audit (KILLS_ARGUMENTS=--help)
 	@PYTHONPATH=tests $(BIN)/python tests/faults/fabric_kills.py --directory .build/fabric-kills $(KILLS_ARGUMENTS)
 
 format: .venv/.ready ## Let ruff write the layout

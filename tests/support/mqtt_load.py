@@ -77,10 +77,11 @@ class Generator:
         self._process.join()
 
     def go(self) -> float:
-        """Begin once all connections are there; return when that was (monotonic seconds)."""
+        """Begin once all connections are there; return when that was (epoch seconds)."""
         assert self._ready.wait(60)
+        began_s = time.time()
         self._begin.set()
-        return time.monotonic()
+        return began_s
 
     def cpu_s(self) -> float:
         """CPU seconds so far."""
