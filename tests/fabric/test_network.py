@@ -75,9 +75,8 @@ async def test_the_status_tells_of_every_process_and_chaincode(either: FabricNet
     heights = {process.height for process in status.processes if not process.name.startswith("chaincode.")}
     assert None not in heights
     assert min(filter(None, heights)) >= 4  # genesis, an approval or more, the commit
-    assert [(each.name, each.sequence, each.approved_by) for each in status.chaincodes] == [
-        (CHAINCODE, 1, ("Org1MSP", "Org2MSP", "Org3MSP"))
-    ]
+    found = {each.name: (each.sequence, each.approved_by) for each in status.chaincodes}  # other tests deploy theirs
+    assert found[CHAINCODE] == (1, ("Org1MSP", "Org2MSP", "Org3MSP"))
 
 
 async def test_bft_goes_on_without_one_of_four_orderers(fabric_bft: FabricNetwork) -> None:
