@@ -136,6 +136,8 @@ def _head(data: bytes, first: int, start: int, stop: int, *, is_v5: bool) -> tup
     """Read what stands before a payload: topic, QoS, packet id, where the properties and the payload begin."""
     qos = first >> 1 & 3
     topic_at = start + 2
+    if topic_at > stop:
+        raise MqttError("a message is cut short")
     at = topic_at + (data[start] << 8 | data[start + 1])
     topic = _topic(data[topic_at:at])
     packet_id = 0

@@ -136,6 +136,8 @@ def _properties(data: bytes) -> dict[int, int]:
     """Read the properties of CONNACK that are numbers. Raises MqttError."""
     size, at = read_length(data, 0)
     end = at + size
+    if end != len(data):
+        raise MqttError("the properties of CONNACK are cut short")
     found = {}
     while at < end:
         name = data[at]
@@ -148,7 +150,7 @@ def _properties(data: bytes) -> dict[int, int]:
                 at += 2 + int.from_bytes(data[at : at + 2])
         else:
             raise MqttError(f"CONNACK has a property {name}")
-    if at != end or end != len(data):
+    if at != end:
         raise MqttError("the properties of CONNACK are cut short")
     return found
 
