@@ -139,6 +139,25 @@ def test_a_device_cannot_take_another_one_s_session_by_its_client_id(broker: Run
             assert victim.is_connected
 
 
+def test_several_ingest_workers_share_the_messages(broker: RunningMosquitto) -> None:
+    tls = broker.folder.service("ingest")
+    with (
+        broker.client(tls, client_id="worker-1", services=True) as one,
+        broker.client(tls, client_id="worker-2", services=True) as two,
+        broker.client(broker.device("sharer")) as device,
+    ):
+        until(lambda: one.is_connected and two.is_connected and device.is_connected)
+        for worker in (one, two):
+            worker.subscribe(f"$share/ingest/{EVERYTHING}")
+        payloads = [str(number).encode() for number in range(20)]
+        for payload in payloads:
+            device.publish(messages_of("sharer"), payload)
+        until(lambda: len(one.messages) + len(two.messages) == len(payloads))
+        assert one.messages
+        assert two.messages
+        assert {payload for _, payload in [*one.messages, *two.messages]} == set(payloads)
+
+
 # --- how much --------------------------------------------------------------------------------------------------------
 
 
