@@ -17,7 +17,8 @@ from support.telemetry_envelopes import PACK, header, seal, sealed
 from support.telemetry_inputs import CBOR_PACK, HOSTILE, VALID
 from wayproof.ingest.decoding import Decoder, learning
 from wayproof.ingest.decoding.cbor_packs import CborPacks
-from wayproof.ingest.decoding.json_packs import JsonPacks
+from wayproof.ingest.decoding.json_packs import JsonPacks, number_of
+from wayproof.ingest.decoding.numbers import in_milliseconds, plain_time_ms
 from wayproof_verifier.telemetry import SENML_CBOR
 from wayproof_verifier.telemetry.cbor import DecimalFraction
 from wayproof_verifier.telemetry.message import MAX_PAYLOAD_BYTES
@@ -149,6 +150,25 @@ def test_a_refused_number_is_left_to_the_verifier_and_the_shape_stays_known() ->
     for refused in (b"1e400", b"01", b"1.", b"1e-16", b"9223372036854775808"):
         assert decoder.decode(good % refused) is None
     assert agrees(decoder, good % b"2")
+
+
+@given(st.from_regex(r"-?[0-9]{1,13}(\.[0-9]{0,5})?([eE][+-]?[0-9]{1,2})?", fullmatch=True))
+@example("1750000000.")
+@example("01750000000")
+@example("0175000000.5")
+@example("99999999999.999")
+def test_a_time_read_the_short_way_is_the_time(text: str) -> None:
+    short = plain_time_ms(text.encode())
+    if short:
+        assert in_milliseconds(number_of(text.encode())) == short
+
+
+def test_everyday_times_are_read_the_short_way() -> None:
+    assert [plain_time_ms(it) for it in (b"1750000000", b"1750000000.5", b"1750000000.125")] == [
+        1_750_000_000_000,
+        1_750_000_000_500,
+        1_750_000_000_125,
+    ]
 
 
 def test_a_version_that_changes_is_left_to_the_verifier() -> None:
