@@ -97,7 +97,14 @@ def test_the_three_profiles_bring_up_what_they_say() -> None:
     for organisation in ORGANISATIONS:
         own = {f"{part}-{organisation}" for part in ("peer", "chaincode", "database", "projection", "api", "pages")}
         assert own <= of["fabric"]
-    assert {"mosquitto", "gate-shipper", "ingest-shipper", "anchor-shipper", "monitor-shipper"} <= of["fabric"]
+    assert {
+        "mosquitto",
+        "gate-shipper",
+        "ingest-shipper",
+        "anchor-shipper",
+        "monitor-shipper",
+        "plausibility-shipper",
+    } <= of["fabric"]
 
 
 @needs_go

@@ -242,7 +242,9 @@ def main(arguments: Sequence[str]) -> int:
         composed.start("projection-shipper")
         say(composed.once("log-shipper").splitlines()[-1])
         composed.start("mosquitto")
-        composed.start("ingest-shipper", "gate-shipper", "anchor-shipper", "monitor-shipper", "api-shipper")
+        composed.start(
+            "ingest-shipper", "gate-shipper", "anchor-shipper", "monitor-shipper", "plausibility-shipper", "api-shipper"
+        )
         _wait_said(composed, "ingest-shipper", '"connected"')
         say("ingest is connected to Mosquitto")
         _wait_ready("http://127.0.0.1:18080/health/ready")
