@@ -49,7 +49,8 @@ pid_file {places.data}/mosquitto.pid
 # Ingest refuses payloads over 256 KiB by name and needs to see them; beyond this a connection is closed.
 max_packet_size {MOST_PACKET_BYTES}
 max_keepalive {KEEP_ALIVE_S}
-max_inflight_messages 500
+# Ingest says itself how much it takes ahead (MQTT 5, Receive Maximum): this must not be less, or its groups are small.
+max_inflight_messages 20000
 # What waits for ingest while it is away. Mosquitto's own limit is 1000 messages, and it drops the rest without a word.
 max_queued_messages 1000000
 max_queued_bytes 1073741824
