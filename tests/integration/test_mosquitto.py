@@ -130,6 +130,21 @@ def test_a_device_publishes_its_own_messages_and_reads_its_own_receipts_only(bro
         assert other.messages == []
 
 
+def test_an_operator_who_replays_may_publish_in_devices_names_and_read_nothing(broker: RunningMosquitto) -> None:
+    with (
+        broker.client(broker.folder.service("ingest"), client_id="ingest-2", services=True) as ingest,
+        broker.client(broker.folder.service("replay"), client_id="replay", services=True) as operator,
+    ):
+        until(lambda: ingest.is_connected and operator.is_connected)
+        ingest.subscribe(EVERYTHING)
+        operator.subscribe(EVERYTHING)
+        operator.publish(receipts_of("mine"), b"no receipt")
+        operator.publish(messages_of("mine"), b"again")
+        until(lambda: operator.acknowledged == 2 and ingest.messages)
+        assert ingest.messages == [(messages_of("mine"), b"again")]
+        assert operator.messages == []
+
+
 def test_a_device_cannot_take_another_one_s_session_by_its_client_id(broker: RunningMosquitto) -> None:
     with broker.client(broker.device("victim"), client_id="victim") as victim:
         until(lambda: victim.is_connected)

@@ -30,7 +30,7 @@ from wayproof.tls import TlsFiles
 SERVICE_DAYS = 825
 """Certificates of our own processes and of the broker."""
 
-SERVICES = {"ingest": mosquitto.INGEST, "gate": mosquitto.GATE}
+SERVICES = {"ingest": mosquitto.INGEST, "gate": mosquitto.GATE, "replay": mosquitto.REPLAY}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ another authority is trusted, so a device's certificate is none there, and clien
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-INGEST, GATE, HEALTH = "service:ingest", "service:gate", "service:health"
+INGEST, GATE, HEALTH, REPLAY = "service:ingest", "service:gate", "service:health", "service:replay"
 """Common names of our processes; the colon keeps them apart from every device id."""
 
 MOST_PACKET_BYTES = 1_048_576
@@ -77,7 +77,7 @@ connection_messages false
 
 
 def access(organisation: str, *, denied: Iterable[str] = ()) -> str:
-    """Return the access list: a device's own two topics, ingest's, and nothing for devices that are `denied`."""
+    """Return the access list: a device's own two topics, those of our processes, and nothing for devices that are `denied`."""
     lines = [
         "# Written by wayproof: who may do what. %u is the common name of the certificate.",
         f"pattern write wayproof/v1/{organisation}/%u/messages",
@@ -86,6 +86,9 @@ def access(organisation: str, *, denied: Iterable[str] = ()) -> str:
         f"user {INGEST}",
         f"topic read wayproof/v1/{organisation}/+/messages",
         f"topic write wayproof/v1/{organisation}/+/receipts",
+        "",
+        f"user {REPLAY}",  # an operator who has a refused payload judged again
+        f"topic write wayproof/v1/{organisation}/+/messages",
         "",
         f"user {HEALTH}",
         "topic read $SYS/broker/uptime",
