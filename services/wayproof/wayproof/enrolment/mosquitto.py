@@ -77,7 +77,7 @@ connection_messages false
 
 
 def access(organisation: str, *, denied: Iterable[str] = ()) -> str:
-    """Return the access list: a device's own two topics, those of our processes, and nothing for devices that are `denied`."""
+    """Return the access list: two topics for each device, those of our processes, nothing for what is `denied`."""
     lines = [
         "# Written by wayproof: who may do what. %u is the common name of the certificate.",
         f"pattern write wayproof/v1/{organisation}/%u/messages",
