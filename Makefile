@@ -47,7 +47,7 @@ test: .venv/.ready lint web browser softhsm mosquitto ## Pass every check and te
 	@$(BIN)/pytest $(PYTEST_ARGUMENTS)
 
 test-fabric: .venv/.ready web ## What needs Fabric's programs: scenarios, faults, the demo; fails without them (make fabric-binaries)
-	@WAYPROOF_REQUIRE_FABRIC=1 $(BIN)/pytest tests/fabric tests/scenarios $(PYTEST_ARGUMENTS)
+	@WAYPROOF_REQUIRE_FABRIC=1 $(BIN)/pytest tests/fabric tests/scenarios tests/integration/test_containers.py $(PYTEST_ARGUMENTS)
 
 browser: # Chromium for the tests of the pages, from Debian's packages
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
