@@ -1,9 +1,21 @@
 """Fixtures that tests of every folder may ask for; what they are stands in `support`."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
+
+from support.root_log import kept_root_log
 
 # A busy machine takes its time: how fast something is, benchmarks tell, not tests.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 pytest_plugins = ["support.database", "support.fabric_network", "support.scenario_ledger"]
+
+
+@pytest.fixture(autouse=True)
+def _root_log() -> Iterator[None]:
+    """Leave the log as it was, where a test runs a command in its own process."""
+    with kept_root_log():
+        yield

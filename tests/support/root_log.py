@@ -16,4 +16,5 @@ def kept_root_log() -> Iterator[None]:
         for handler in root.handlers:
             if handler not in handlers:
                 handler.close()
-        root.level, root.handlers = level, handlers
+        root.handlers = handlers
+        root.setLevel(level)  # and no logger remembers the other one

@@ -1,5 +1,6 @@
 """Who belongs to an organisation, and which signatures count."""
 
+import contextlib
 import datetime as dt
 import hashlib
 from collections.abc import Callable
@@ -226,12 +227,13 @@ def _with_signature(der: bytes, certificate: x509.Certificate, *, high_s: bool) 
 
 
 @given(st.integers(0, len(PEM) - 1), st.integers(0, 255))
-def test_a_changed_byte_in_a_certificate_never_passes(index: int, value: int) -> None:
+def test_a_changed_byte_in_a_certificate_names_the_same_one_or_nobody(index: int, value: int) -> None:
+    """What stands around the certificate, its last line end say, names nobody: peers do not read it either."""
     changed = PEM[:index] + bytes([value]) + PEM[index + 1 :]
-    if changed in (PEM, PEM[:-1]):
-        return
-    with pytest.raises(VerificationError):
-        membership(ROOT.msp_config()).identity(PEER.serialized_as(changed))
+    members = membership(ROOT.msp_config())
+    with contextlib.suppress(VerificationError):
+        identity = members.identity(PEER.serialized_as(changed))
+        assert identity.certificate.der == members.identity(PEER.serialized_as(PEM)).certificate.der
 
 
 @given(st.binary(max_size=400))
