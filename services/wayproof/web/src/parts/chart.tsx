@@ -71,7 +71,8 @@ export function Chart({
   useEffect(() => {
     const shown = plot.current;
     if (!shown) return;
-    const zoomed = shown.scales.x?.min !== shown.data[0][0] || shown.scales.x?.max !== shown.data[0].at(-1);
+    const { min, max } = shown.scales.x ?? {}; // a plot that was made just now has none yet, and shows everything
+    const zoomed = min != null && (min !== shown.data[0][0] || max !== shown.data[0].at(-1));
     shown.setData(aligned(series, gaps, domain), !zoomed);
     if (zoomed) shown.redraw();
   }, [series, gaps, flags, excursions, limit, domain.from_ms, domain.until_ms]);
