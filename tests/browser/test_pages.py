@@ -309,6 +309,17 @@ def test_a_file_from_anywhere_is_verified_and_a_changed_one_refused_with_its_rea
     expect(page.locator(".check.warning")).to_contain_text("log.inclusion did not pass")
 
 
+@pytest.mark.parametrize("name", ["warm", "offered", "closed", "hostile"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_pointing_at_the_chart_reads_a_value(opened: Opened, name: str, size: tuple[int, int]) -> None:
+    """The plot knows its times only where it has drawn its line: a blank one reads nothing."""
+    page = opened(PAGES[name], size=size)
+    plot = page.locator(".plot .u-over")
+    plot.scroll_into_view_if_needed()
+    plot.hover()
+    expect(page.locator(".readout")).to_contain_text(": ")
+
+
 def test_the_chart_is_there_as_a_table_too(opened: Opened) -> None:
     page = opened(PAGES["warm"])
     page.get_by_text("The same as a table").click()
