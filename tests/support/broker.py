@@ -6,7 +6,6 @@ with running_broker() as broker:
     broker.start()
 """
 
-import ctypes
 import json
 import signal
 import socket
@@ -22,11 +21,11 @@ from typing import Any
 
 import psutil
 
+from aiofabric.network import ending_with_parent
 from support.embedded_network import free_port
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 15.0
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(slots=True)
@@ -50,11 +49,10 @@ class RunningBroker:
         command = [sys.executable, "-W", "error", "-m", "wayproof", "broker", "--port", str(self.port), *self.arguments]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command,
+                ending_with_parent(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no lock is taken in it
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._is_listening():
@@ -106,8 +104,3 @@ def running_broker(*, arguments: Sequence[str] = (), port: int | None = None) ->
             yield broker
         finally:
             broker.stop()
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -30,6 +30,7 @@ from aiofabric.network.installation import Endpoint
 from aiofabric.network.network import Network, remove
 from aiofabric.network.package import ChaincodePackage, ChaincodeTls, ccaas_package
 from aiofabric.network.plan import Organisation
+from aiofabric.network.processes import ending_with_parent
 from aiofabric.network.status import DeployedChaincode, NetworkStatus, ProcessStatus
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "ProcessError",
     "ProcessStatus",
     "ccaas_package",
+    "ending_with_parent",
     "find_binaries",
     "issue_client",
     "load_user",

@@ -4,7 +4,7 @@
 
 - attached: the kernel kills the program when its parent ends, however that ends (Linux);
 - detached: the program gets a session of its own and no parent, and outlives whoever started it;
-- both: its process id is in the file before it runs.
+- both: its process id is in the file before it runs; with ``-`` for the file it is in none.
 
 It is a program of its own because code between fork and exec is not safe in a process with threads, as gRPC's are.
 """
@@ -28,8 +28,9 @@ def main(arguments: list[str]) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it ended before the line above
             os._exit(1)
-    with open(pid_file, "w", encoding="ascii") as file:  # noqa: PTH123 - pathlib is slow to import
-        file.write(str(os.getpid()))
+    if pid_file != "-":
+        with open(pid_file, "w", encoding="ascii") as file:  # noqa: PTH123 - pathlib is slow to import
+            file.write(str(os.getpid()))
     os.execvp(program[0], program)  # noqa: S606 - that is the purpose
 
 

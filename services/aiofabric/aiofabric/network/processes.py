@@ -100,10 +100,7 @@ class ProcessFolder:
     def _launch(self, command: Command, *, detached: bool, lock: int, log: int) -> Child:
         mode = "detached" if detached else "attached"
         launched = subprocess.Popen(  # noqa: S603 - our launcher, with the command of our caller
-            [
-                sys.executable, "-I", "-S", launcher.__file__,
-                str(self.path / "pid"), mode, str(os.getpid()), *command.arguments,
-            ],
+            _launched(command.arguments, mode, pid_file=str(self.path / "pid")),
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             env=dict(command.environment),
             pass_fds=[lock],
@@ -146,3 +143,17 @@ class ProcessFolder:
         self.signal(signal.SIGKILL)
         if not self.wait_ended(_STARTED_WITHIN_S):
             raise ProcessError(f"{self.path.name} cannot be killed (process {self.pid()})")
+
+
+def ending_with_parent(command: Sequence[str]) -> list[str]:
+    """Return the command that runs another one so that the kernel kills it when the *thread* that starts it ends.
+
+    The kernel is told by a program of its own (Linux; elsewhere nothing is killed). A ``preexec_fn`` would do it
+    between fork and exec, where gRPC's threads are started again and then lose their descriptors: now and then the
+    child dies of it.
+    """
+    return _launched(command, "attached", pid_file="-")
+
+
+def _launched(command: Sequence[str], mode: str, *, pid_file: str) -> list[str]:
+    return [sys.executable, "-I", "-S", launcher.__file__, pid_file, mode, str(os.getpid()), *command]

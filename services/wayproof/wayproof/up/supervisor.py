@@ -6,11 +6,9 @@ the supervisor leaves nothing running.
 """
 
 import asyncio
-import ctypes
 import logging
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from aiofabric.network import ending_with_parent
 from wayproof.errors import WayproofError
 
 logger = logging.getLogger(__name__)
@@ -29,7 +28,6 @@ STEADY_AFTER_S = 10.0
 """A service that ran this long has started well: the next pause is short again."""
 
 PROBE_S = 0.05
-PR_SET_PDEATHSIG = 1
 
 
 class ServiceError(WayproofError):
@@ -91,9 +89,7 @@ class Supervisor:
     async def run_once(self, name: str, command: Sequence[str]) -> None:
         """Run a step to its end. Raises ServiceError, with the step's last words, if it fails."""
         with self._log(name).open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                *command, stdout=log, stderr=log, preexec_fn=_die_with_parent
-            )
+            process = await asyncio.create_subprocess_exec(*ending_with_parent(command), stdout=log, stderr=log)
             if await process.wait() != 0:
                 raise self._failed(name)
 
@@ -137,12 +133,11 @@ class Supervisor:
             await asyncio.to_thread(service.prepare)
         with self._log(service.name).open("ab") as log:
             running.process = await asyncio.create_subprocess_exec(
-                *service.command,
+                *ending_with_parent(service.command),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is ours to hand on, in order
-                preexec_fn=_die_with_parent,
             )
         running.starts += 1
         logger.info("started", extra={"service": service.name, "pid": running.process.pid, "starts": running.starts})
@@ -199,9 +194,3 @@ def _is_listening(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _die_with_parent() -> None:
-    """In the child, before it runs its program: be killed when the supervisor's thread ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
