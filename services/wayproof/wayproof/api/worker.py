@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import uvicorn
 
 from wayproof.api.application import build
+from wayproof.api.deadline import DeadlineProtocol
+from wayproof.open_files import allow_open_files
 from wayproof.settings import Settings, SettingsError
 from wayproof.store import schema
 from wayproof.store.connection import connect
@@ -18,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 GRACE_S = 2
+OPEN_FILES = 16_384
+"""So that thousands of connections that come to nothing, until they are ended, keep nobody out."""
 
 
 class _Server(uvicorn.Server):
@@ -38,9 +42,11 @@ async def run(settings: Settings, *, stop: asyncio.Event) -> None:
     api = settings.require_api()
     listener = _listen(api.host, api.port)
     with listener:
+        allow_open_files(OPEN_FILES)
         await asyncio.to_thread(_require_tables, settings)
         config = uvicorn.Config(
             build(settings),
+            http=DeadlineProtocol,
             log_config=None,
             access_log=False,
             lifespan="on",

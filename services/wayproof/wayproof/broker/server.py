@@ -3,13 +3,13 @@
 import asyncio
 import ipaddress
 import logging
-import resource
 import signal
 
 from wayproof.broker.connection import Connection
 from wayproof.broker.errors import BrokerError
 from wayproof.broker.exchange import Exchange
 from wayproof.broker.limits import Limits
+from wayproof.open_files import allow_open_files
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ async def serve(*, port: int, host: str = "127.0.0.1", limits: Limits | None = N
     """Serve until SIGTERM or SIGINT. Raises BrokerError where it must not listen, or cannot."""
     limits = limits or Limits()
     _require_loopback(host)
-    _allow_files(limits.max_connections + _SPARE_FILES)
+    allow_open_files(limits.max_connections + _SPARE_FILES)
     stopped = asyncio.Event()
     for interruption in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(interruption, stopped.set)
@@ -85,11 +85,3 @@ def _require_loopback(host: str) -> None:
             "use Mosquitto",
             code="broker_not_loopback",
         )
-
-
-def _allow_files(count: int) -> None:
-    """Raise this process's soft limit of open files to what the connections need, as far as its hard limit allows."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < count:
-        wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
