@@ -1,6 +1,9 @@
 -- name: next_ingest_ids
--- Take so many numbers for messages that are to be copied, in rising order.
-SELECT nextval(pg_get_serial_sequence('message', 'ingest_id')) FROM generate_series(1, %(count)s)
+-- Take so many numbers for messages that are to be copied, in rising order. (Which sequence it is, is asked once: to look
+-- it up in the catalogue for each number would cost more than the row.)
+SELECT nextval(sequence)
+FROM (SELECT pg_get_serial_sequence('message', 'ingest_id')::regclass AS sequence OFFSET 0) AS owned,
+    generate_series(1, %(count)s)
 
 -- name: copy_messages
 -- Take messages that are all new; a unique violation undoes it.
