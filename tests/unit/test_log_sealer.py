@@ -1,6 +1,5 @@
 """Sealing: deterministic, idempotent, and the same roots whatever crashes."""
 
-from dataclasses import replace
 from random import Random
 
 import pytest
@@ -80,8 +79,8 @@ def test_contradictions_are_refused() -> None:
     with pytest.raises(LogError, match="twice"):
         seal([row(1, 5), row(1, 5)], size=0)
     with pytest.raises(LogError, match="beyond size 3"):
-        seal([replace(row(1, 5), index=3)], size=3)
+        seal([row(1, 5)._replace(index=3)], size=3)
     with pytest.raises(LogError, match="index 1"):
-        entries_in_order([replace(row(1, 5), index=0), replace(row(2, 5), index=2)])
+        entries_in_order([row(1, 5)._replace(index=0), row(2, 5)._replace(index=2)])
     with pytest.raises(LogError, match="index 0"):
         entries_in_order([row(1, 5)])

@@ -9,6 +9,7 @@ Only a head that the ledger has is published (`published_head`); tiles and entri
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import starmap
 
 from psycopg.rows import class_row, scalar_row, tuple_row
 
@@ -69,7 +70,7 @@ def seal(connection: Connection, *, epoch: int, limit: int) -> tuple[int, int]:
             raise LogError(f"epoch {epoch} is closed; seal into the next one")
         with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
             waiting = cursor.execute(QUERIES["take_waiting"], {"limit": limit}).fetchall()
-        sealed = in_log_order([LogRow(*row) for row in waiting], size=size)
+        sealed = in_log_order(starmap(LogRow, waiting), size=size)
         if sealed:
             _write(connection, sealed, epoch=epoch, size=size)
     return len(sealed), size + len(sealed)
