@@ -11,7 +11,7 @@ WEB := services/wayproof/web
 PAGES := services/wayproof/wayproof/api/static/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fabric-binaries fabric-fixtures web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace bench-ingest bench-fabric kills fabric-kills
+.PHONY: help demo fabric-binaries fabric-fixtures web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace bench-ingest bench-fabric faults fabric-kills
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,8 +95,8 @@ bench-telemetry: .venv/.ready ## What decoding and verifying one message costs
 bench-ingest: .venv/.ready ## Ingest through Mosquitto beside Telegraf (needs Go once) and mosquitto_sub | psql COPY
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/ingest.py $(BENCH_ARGUMENTS)
 
-kills: .venv/.ready ## Kill the platform's processes under load, 200 times, and audit what is left (KILLS_ARGUMENTS=--help)
-	@PYTHONPATH=tests $(BIN)/python tests/faults/platform_kills.py --directory .build/kills $(KILLS_ARGUMENTS)
+faults: .venv/.ready ## Do to the platform what may happen to it, and audit what is left (FAULTS_ARGUMENTS=--help)
+	@$(BIN)/python tests/faults/faults.py --directory .build/faults $(FAULTS_ARGUMENTS)
 
 bench-trace: .venv/.ready ## One shipment's trace among 10,000, over HTTP, with its plan
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/shipment_trace.py $(BENCH_ARGUMENTS)

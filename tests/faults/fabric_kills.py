@@ -240,7 +240,7 @@ async def _one_kill(faults: Faults, tally: Tally, *, seed: int, number: int) -> 
 
 def say(text: str) -> None:
     """Tell whoever waits how far it is."""
-    print(text, flush=True)  # noqa: T201 - progress of a long run
+    print(text, flush=True)
 
 
 def table(tally: Tally) -> str:

@@ -101,7 +101,7 @@ async def test_what_was_reported_survives_and_nothing_is_applied_twice(tmp_path:
             torn += status(directory).torn_bytes > 0
             await ledger.start()  # verifies everything, or does not start
             await check_reported(ledger, client, record, since=before)
-            print(f"kill {kill} (seed {seed}, {load_s:.3f} s): {len(record.reported)} reported, {torn} torn")  # noqa: T201
+            print(f"kill {kill} (seed {seed}, {load_s:.3f} s): {len(record.reported)} reported, {torn} torn")
         await run_until_killed(ledger, client, record, load_s=0.05)
     assert len(record.reported) > 10 * KILLS
     await check_applied_once(directory, record)

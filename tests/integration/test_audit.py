@@ -1,5 +1,6 @@
 """The audit sees what is lost, doubled, and in no send log."""
 
+from dataclasses import replace
 from hashlib import sha256
 
 from pydantic import SecretStr
@@ -64,7 +65,18 @@ def test_what_is_receipted_and_not_anchored_is_lost(postgres: RunningCluster) ->
         hold(connection, 1, 2, 3, 4)
         lines = [sent(1), sent(2), sent(3, is_receipted=False), sent(5), sent(6, is_receipted=False)]
         assert audit(connection, log_id=LOG, sent=lines) == Audit(
-            sent=5, receipted=3, stored=3, logged=0, anchored=0, unexpected=1, rejected=0, lost=3, duplicated=0
+            sent=5,
+            receipted=3,
+            stored=3,
+            unreceipted=1,
+            logged=0,
+            anchored=0,
+            unexpected=1,
+            rejected=0,
+            refused=0,
+            lost=3,
+            duplicate_rows=0,
+            duplicate_leaves=0,
         )
         with connection.transaction():
             log.seal(connection, epoch=1, limit=100)
@@ -88,4 +100,27 @@ def test_a_message_with_two_rows_is_doubled(postgres: RunningCluster) -> None:
             "INSERT INTO message (device_id, received_at_ms, entry, message_hash, stream_id, boot, sequence) "
             "SELECT device_id, received_at_ms, entry, message_hash, stream_id, boot, sequence FROM message"
         )
-        assert audit(connection, log_id=LOG, sent=[sent(1)]).duplicated == 1
+        found = audit(connection, log_id=LOG, sent=[sent(1)])
+        assert (found.duplicate_rows, found.duplicate_leaves, found.duplicated) == (1, 0, 1)
+
+
+def test_a_message_with_two_leaves_is_doubled(postgres: RunningCluster) -> None:
+    settings = DatabaseSettings(dsn=SecretStr(postgres.new_database()))
+    with connect(settings, application="test") as connection:
+        schema.apply(connection)
+        log.begin_epoch(connection, log_id=LOG, epoch=1)
+        hold(connection, 1)
+        with connection.transaction():
+            log.seal(connection, epoch=1, limit=100)
+        connection.execute("ALTER TABLE log_leaf DROP CONSTRAINT log_leaf_ingest_id_key")
+        connection.execute("INSERT INTO log_leaf SELECT epoch, leaf_index + 1, ingest_id FROM log_leaf")
+        found = audit(connection, log_id=LOG, sent=[sent(1)])
+        assert (found.duplicate_rows, found.duplicate_leaves) == (0, 1)
+
+
+def test_what_an_honest_device_was_refused_is_counted(postgres: RunningCluster) -> None:
+    settings = DatabaseSettings(dsn=SecretStr(postgres.new_database()))
+    with connect(settings, application="test") as connection:
+        schema.apply(connection)
+        lines = [sent(1, is_receipted=False), replace(sent(2, is_receipted=False), is_refused=True)]
+        assert audit(connection, log_id=LOG, sent=lines).refused == 1

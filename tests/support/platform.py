@@ -14,11 +14,16 @@ from pathlib import Path
 
 from wayproof import ledger as ledgers
 from wayproof import settings
+from wayproof.enrolment import certificate as certificates
+from wayproof.enrolment.authority import pem
+from wayproof.enrolment.certificate import DeviceName, now_utc
+from wayproof.enrolment.folder import Folder
 from wayproof.log.keys import read_receipt_key, spki
+from wayproof.simulate import identity as identities
 from wayproof.simulate.device import Device
 from wayproof.store.audit import Audit, Sent, audit
 from wayproof.store.connection import connect_patiently
-from wayproof.up import provision, services
+from wayproof.up import brokers, provision, services
 from wayproof.up.provision import Deployment, Member
 from wayproof.up.supervisor import Supervisor
 from wayproof_contract.identifiers import check_digit
@@ -27,6 +32,8 @@ SHIPPER, CONSIGNEE = "ShipperMSP", "ConsigneeMSP"
 MEMBERS = (Member(SHIPPER, "Shipper", keeps_log=True), Member(CONSIGNEE, "Consignee", keeps_log=False))
 INTERVALS_S = {"anchor": 0.5, "monitor": 0.5}
 DEVICES = 3
+PORTS = len(MEMBERS) + 5
+"""Those of a deployment with Mosquitto, and one at which ingest shows what it counts."""
 GLNS = ("9506000134352", "9506000140445")
 WARM_EVERY = 120
 """Readings between two changes of the measured temperature across the limit."""
@@ -58,6 +65,7 @@ class Platform:
                         line.sequence,
                         line.message_hash,
                         line.receipted_at_ms is not None,
+                        line.refusal is not None,
                     )
                     for line in device.spool.send_log()
                 ]
@@ -80,15 +88,21 @@ class Platform:
 
 
 @asynccontextmanager
-async def running_platform(directory: Path, *, resume: bool = False) -> AsyncIterator[Platform]:
+async def running_platform(
+    directory: Path, *, resume: bool = False, broker: brokers.Kind = "amqtt"
+) -> AsyncIterator[Platform]:
     """Make a deployment (or go on with one), run it, and yield it with its devices registered and attached."""
     if resume:
         deployment = provision.read(directory / "deployment")
     else:
         deployment = provision.initialise(
-            directory / "deployment", members=MEMBERS, first_port=free_ports(5), intervals_s=INTERVALS_S
+            directory / "deployment",
+            members=MEMBERS,
+            first_port=free_ports(PORTS),
+            broker=broker,
+            intervals_s=INTERVALS_S,
         )
-        _watch_failpoints(deployment)
+        _tell_more(deployment)
     async with services.running(deployment, say=lambda _: None, pages=False) as supervisor:
         folders = [directory / "devices" / f"device-{number}" for number in range(DEVICES)]
         if not resume:
@@ -96,11 +110,15 @@ async def running_platform(directory: Path, *, resume: bool = False) -> AsyncIte
         yield Platform(deployment, supervisor, folders)
 
 
-def _watch_failpoints(deployment: Deployment) -> None:
+def _tell_more(deployment: Deployment) -> None:
+    """Let the shipper's processes watch for armed fail points, and ingest show what it counts."""
     folder = deployment.directory / "failpoints"
     folder.mkdir()
     path = deployment.settings(SHIPPER)
-    path.write_text(f"failpoints = {json.dumps(str(folder))}\n{path.read_text()}")
+    metrics_port = deployment.first_port + PORTS - 1
+    path.write_text(
+        f"failpoints = {json.dumps(str(folder))}\n{path.read_text()}\n[metrics.ports]\ningest = {metrics_port}\n"
+    )
 
 
 async def _equip(deployment: Deployment, folders: Sequence[Path]) -> None:
@@ -119,6 +137,8 @@ async def _equip(deployment: Deployment, folders: Sequence[Path]) -> None:
         ) as device:
             public_key = base64.b64encode(device.public_key).decode()
             position = device.position("conditions")
+            if deployment.broker_kind == "mosquitto":
+                _certify(deployment, device)
         registered = {
             "device_id": folder.name,
             "algorithm": "ES256",
@@ -133,6 +153,23 @@ async def _equip(deployment: Deployment, folders: Sequence[Path]) -> None:
             await ledger.submit("create_shipment", shipment)
             anchor = {"log_id": read.require_log().log_id, "epoch": 1, "counter": 0}
             await ledger.submit("attach_device", {"gsin": shipment["gsin"], "position": position, "anchor": anchor})
+
+
+def _certify(deployment: Deployment, device: Device) -> None:
+    """Give a device a certificate, as enrolment does, and let it speak TLS from its next opening on."""
+    folder = Folder.at(deployment.settings(SHIPPER).parent / brokers.ENROLMENT)
+    authority = folder.authority()
+    builder = certificates.device_certificate(
+        DeviceName(SHIPPER, device.identity.device_id),
+        public_key=device.public_key,
+        issuer=authority.certificate,
+        now=now_utc(),
+        days=90,
+    )
+    (device.directory / identities.CERTIFICATE).write_bytes(pem(authority.sign(builder)))
+    (device.directory / identities.BROKER_CA).write_bytes(folder.broker_authority())
+    (device.directory / identities.DESCRIPTION).unlink()
+    identities.describe(device.directory, device.identity.model_copy(update={"broker_tls": True}))
 
 
 def _shipment(number: int) -> dict[str, object]:

@@ -160,6 +160,7 @@ class Story:
                 line.sequence,
                 line.message_hash,
                 line.receipted_at_ms is not None,
+                line.refusal is not None,
             )
             for voyage in self.voyages
             for line in voyage.device.spool.send_log()

@@ -98,6 +98,11 @@ class Supervisor:
         process = self._running[name].process
         return process.pid if process and process.returncode is None else None
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The services, in the order in which they were started."""
+        return tuple(self._running)
+
     def starts(self, name: str) -> int:
         """Return how often a service was started."""
         return self._running[name].starts

@@ -1,6 +1,6 @@
 -- name: messages
 -- Every accepted signed message, with its leaf if it has one.
-SELECT message.device_id, stream.name AS stream, message.boot, message.sequence, message.message_hash,
+SELECT message.ingest_id, message.device_id, stream.name AS stream, message.boot, message.sequence, message.message_hash,
        log_leaf.epoch, log_leaf.leaf_index
 FROM message
 JOIN stream USING (stream_id)

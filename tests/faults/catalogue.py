@@ -1,0 +1,7 @@
+"""All faults, in their order."""
+
+from faults import kills
+
+from support.faults import Fault
+
+FAULTS: tuple[Fault, ...] = (*kills.FAULTS,)
