@@ -21,7 +21,8 @@ def settings(dsn: str) -> DatabaseSettings:
 
 
 def dumped(dsn: str) -> list[str]:
-    command = [str(program("pg_dump")), "--schema-only", "--no-owner", dsn]
+    """Return the schema without grants: those follow `roles.py`, and test_roles.py looks at them."""
+    command = [str(program("pg_dump")), "--schema-only", "--no-owner", "--no-privileges", dsn]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     return [line for line in lines if not line.startswith(("--", "\\restrict", "\\unrestrict"))]
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import LiteralString
 
+from wayproof.store import privileges
 from wayproof.store.connection import Connection
 from wayproof.store.errors import SchemaError, store_errors
 
@@ -22,13 +23,18 @@ def migrations() -> Sequence[str]:
 
 
 def apply(connection: Connection) -> Sequence[str]:
-    """Bring the tables to this version, all in one transaction; return the names of what was done."""
+    """Bring tables and grants to this version, all in one transaction; return the names of the migrations applied.
+
+    The roles are made before, where they are missing.
+    """
+    privileges.make_roles(connection)
     with store_errors(), connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         missing = [name for name in migrations() if name not in _applied(connection)]
         for name in missing:
             connection.execute(_text(f"migrations/{name}.sql"))
             connection.execute("INSERT INTO schema_migration (name) VALUES (%s)", [name])
+        privileges.grant(connection)
     return missing
 
 
