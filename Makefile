@@ -11,7 +11,7 @@ WEB := services/wayproof/web
 PAGES := services/wayproof/wayproof/api/static/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fabric-binaries fabric-fixtures web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace bench-ingest bench-fabric faults fabric-kills
+.PHONY: help demo fabric-binaries fabric-fixtures web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace bench-ingest bench-fabric faults fuzz fabric-kills
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ bench-ingest: .venv/.ready ## Ingest through Mosquitto beside Telegraf (needs Go
 
 faults: .venv/.ready ## Do to the platform what may happen to it, and audit what is left (FAULTS_ARGUMENTS=--help)
 	@$(BIN)/python tests/faults/faults.py --directory .build/faults $(FAULTS_ARGUMENTS)
+
+fuzz: .venv/.ready ## Fuzz every parser of hostile bytes for FUZZ_SECONDS (60) CPU seconds each (FUZZ_ARGUMENTS=--help)
+	@$(BIN)/python tests/faults/parsers_fuzz.py $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) $(FUZZ_ARGUMENTS)
 
 bench-trace: .venv/.ready ## One shipment's trace among 10,000, over HTTP, with its plan
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/shipment_trace.py $(BENCH_ARGUMENTS)

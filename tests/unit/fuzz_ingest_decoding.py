@@ -5,10 +5,7 @@
 Each input is learnt, and then comes again with other numbers and other bytes.
 """
 
-import sys
-import tempfile
 import zlib
-from pathlib import Path
 
 import atheris
 
@@ -16,6 +13,8 @@ with atheris.instrument_imports(include=["wayproof.ingest.decoding", "wayproof_v
     from support.ingest_decoding import agrees, variants
     from support.telemetry_inputs import VALID
     from wayproof.ingest.decoding import Decoder
+
+from support.fuzzing import fuzz
 
 DECODER = Decoder()
 
@@ -26,14 +25,5 @@ def one_input(data: bytes) -> None:
         agrees(DECODER, payload)
 
 
-def main() -> None:
-    """Fuzz until libFuzzer's limits (`-runs`, `-max_total_time`) are reached."""
-    with tempfile.TemporaryDirectory() as folder:
-        for number, seed in enumerate(VALID):
-            (Path(folder) / f"seed{number}").write_bytes(seed)
-        atheris.Setup([*sys.argv, folder], one_input)
-        atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz(one_input, seeds=VALID, is_bounded=False)  # what an input takes depends on what was learnt before it

@@ -17,6 +17,8 @@ with atheris.instrument_imports(include=["wayproof_verifier", "wayproof_contract
     from wayproof_verifier.report import Exit
     from wayproof_verifier.verify import verify
 
+from support.fuzzing import fuzz
+
 JOURNEY = small_journey()
 GENUINE = write(JOURNEY.lines())
 TRUST = JOURNEY.trust
@@ -38,5 +40,4 @@ def one_input(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()
+    fuzz(one_input, is_bounded=False)

@@ -6,7 +6,6 @@ The seeds are a genesis block, a signed block and a transaction; the first byte 
 """
 
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +30,7 @@ with atheris.instrument_imports(include=["wayproof_verifier"]):
 
 from support.fabric_certificates import raw
 from support.fabric_channel import Channel
+from support.fuzzing import fuzz
 
 CHANNEL = Channel()
 GENESIS, TRANSACTION = raw(CHANNEL.config_block()), CHANNEL.transaction()
@@ -71,14 +71,5 @@ def one_input(data: bytes) -> None:
         return
 
 
-def main() -> None:
-    """Fuzz until libFuzzer's limits (`-runs`, `-max_total_time`) are reached."""
-    with tempfile.TemporaryDirectory() as folder:
-        for number, (_, seed) in enumerate(READERS):
-            (Path(folder) / f"seed{number}").write_bytes(bytes([number]) + seed)
-        atheris.Setup([*sys.argv, folder], one_input)
-        atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz(one_input, seeds=[bytes([number]) + seed for number, (_, seed) in enumerate(READERS)])

@@ -2,12 +2,11 @@
 
     python tests/verifier/fuzz_telemetry.py -runs=1000000
 
-The seeds are one accepted payload of each kind. Every input is read as a message and as a receipt; what CBOR it is, is
-written again as the same bytes.
+The seeds are one accepted payload of each kind. Every input is read as a message, a receipt and a topic; what CBOR it
+is, is written again as the same bytes.
 """
 
 import sys
-import tempfile
 from pathlib import Path
 
 import atheris
@@ -15,16 +14,18 @@ import atheris
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 with atheris.instrument_imports(include=["wayproof_verifier"]):
-    from support.telemetry_inputs import VALID, answer
-    from wayproof_verifier.telemetry import cbor
+    from support.telemetry_inputs import DEVICE, VALID, answer
+    from wayproof_verifier.telemetry import Topic, cbor, messages_topic, parse_topic, receipts_topic
     from wayproof_verifier.telemetry.rejection import RefusedError
 
+from support.fuzzing import fuzz
 from support.telemetry_cbor import write
 
 
 def one_input(data: bytes) -> None:
     """Give one input to every reader; any exception ends the run."""
     answer(data)
+    topic(data.decode("utf-8", "backslashreplace"))
     try:
         value = cbor.read(data)
     except RefusedError:
@@ -33,14 +34,14 @@ def one_input(data: bytes) -> None:
         raise AssertionError("a second encoding is accepted")
 
 
-def main() -> None:
-    """Fuzz until libFuzzer's limits (`-runs`, `-max_total_time`) are reached."""
-    with tempfile.TemporaryDirectory() as folder:
-        for number, seed in enumerate(VALID):
-            (Path(folder) / f"seed{number}").write_bytes(seed)
-        atheris.Setup([*sys.argv, folder], one_input)
-        atheris.Fuzz()
+def topic(text: str) -> None:
+    """Take a topic apart; one that is accepted is put together again as it was."""
+    parsed = parse_topic(text)
+    if isinstance(parsed, Topic):
+        build = messages_topic if parsed.kind == "messages" else receipts_topic
+        if build(parsed.organisation, device_id=parsed.device_id) != text:
+            raise AssertionError("a second form of a topic is accepted")
 
 
 if __name__ == "__main__":
-    main()
+    fuzz(one_input, seeds=[*VALID, DEVICE.topic.encode()])

@@ -1,11 +1,6 @@
 """Input made to hurt: answered as a rejection, at once, and never with an exception."""
 
-import importlib.util
-import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,7 +9,6 @@ from hypothesis import strategies as st
 from support.telemetry_inputs import DEVICE, HOSTILE, VALID, answer
 from wayproof_verifier.telemetry import Message, Receipt, Rejection, decode, decode_receipt
 
-RUNS = os.environ.get("WAYPROOF_FUZZ_RUNS", "3000")
 SECONDS = 1.0  # each takes milliseconds; on a busy machine, still far from what recursion or powers of ten would take
 
 EDITS = st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 3), st.binary(max_size=4)), min_size=1, max_size=4)
@@ -63,17 +57,3 @@ def test_changed_messages_never_raise(data: bytes, edits: list[tuple[int, int, b
 @given(st.text(max_size=80) | st.text(max_size=20).map(lambda text: f"wayproof/v1/{text}/messages"))
 def test_any_topic_is_answered(topic: str) -> None:
     assert isinstance(decode(VALID[0], topic=topic), Message | Rejection)
-
-
-@pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris has no wheel for this platform")
-def test_fuzzing_finds_no_exception(tmp_path: Path) -> None:
-    harness = Path(__file__).parent / "fuzz_telemetry.py"
-    done = subprocess.run(
-        [sys.executable, harness, f"-runs={RUNS}", "-seed=1", "-max_len=4096", f"-artifact_prefix={tmp_path}/"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    assert f"Done {RUNS} runs" in done.stderr
