@@ -220,10 +220,10 @@ ANCHOR = """
 @pytest.mark.parametrize(
     ("table", "statement"),
     [
-        ("log_waiting", "INSERT INTO log_waiting SELECT min(ingest_id) FROM log_leaf"),
-        ("log_waiting", "INSERT INTO log_waiting VALUES (999999)"),
+        ("log_waiting", "INSERT INTO log_waiting SELECT min(ingest_id), min(ingest_id) FROM log_leaf"),
+        ("log_waiting", "INSERT INTO log_waiting VALUES (999999, 999999)"),
         ("log_leaf", "INSERT INTO log_leaf SELECT 1, size, 999999 FROM log_epoch"),
-        ("log_leaf", "INSERT INTO log_leaf SELECT epoch, size, ingest_id FROM log_epoch, log_waiting"),
+        ("log_leaf", "INSERT INTO log_leaf SELECT epoch, size, first_ingest_id FROM log_epoch, log_waiting"),
         ("log_leaf", "INSERT INTO log_leaf VALUES (1, -1, 999999)"),
         ("log_leaf", "INSERT INTO log_leaf VALUES (7, 0, 999999)"),
         ("log_epoch", "INSERT INTO log_epoch VALUES (2, 'shipper-log', 0)"),

@@ -40,9 +40,9 @@ def audit(world: IngestWorld, devices: list[Device]) -> None:
     receipted = {(device.device_id, *place) for device in devices for place in world.held(device)}
     assert receipted <= stored.keys()
     assert set(stored.values()) <= {1}
-    waiting = {row["ingest_id"] for row in world.rows("SELECT ingest_id FROM log_waiting")}
-    assert waiting == {row["ingest_id"] for row in rows}
-    assert {row["ingest_id"] for row in world.rows("SELECT ingest_id FROM reading")} == waiting
+    waiting = world.waiting()
+    assert waiting == sorted(row["ingest_id"] for row in rows)
+    assert {row["ingest_id"] for row in world.rows("SELECT ingest_id FROM reading")} == set(waiting)
     hashes = {bytes(row["message_hash"]) for row in rows}
     assert {held.last_hash for receipt in world.receipts for held in receipt.held} <= hashes
 

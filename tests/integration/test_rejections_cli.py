@@ -98,7 +98,7 @@ def test_an_entry_that_was_refused_for_its_key_stays_and_is_accepted_as_another_
         assert "accepted as message" in desk.says("replay", rejection_id)
     rows = world.rows("SELECT rejection, stream_id IS NULL AS is_refused FROM message ORDER BY ingest_id")
     assert rows == [{"rejection": "wrong_key", "is_refused": True}, {"rejection": None, "is_refused": False}]
-    assert world.count("log_waiting") == 2
+    assert len(world.waiting()) == 2
 
 
 def test_what_is_refused_again_is_told_and_counted(world: IngestWorld, desk: Desk) -> None:

@@ -48,3 +48,16 @@ def test_tables_that_are_missing_or_ahead_are_refused(postgres: RunningCluster) 
         connection.execute("INSERT INTO schema_migration (name) VALUES ('99.00.00_01_pre_later')")
         with pytest.raises(SchemaError, match="ahead of this program"):
             schema.require_current(connection)
+
+
+def test_what_waits_for_its_index_still_waits_after_it_has_become_runs(postgres: RunningCluster) -> None:
+    runs = "00.01.00_09_pre_waiting_runs"
+    with connect(settings(postgres.new_database()), application="test") as connection:
+        for name in schema.migrations():
+            if name < runs:
+                connection.execute(resources.files("wayproof.store").joinpath(f"migrations/{name}.sql").read_bytes())
+                connection.execute("INSERT INTO schema_migration (name) VALUES (%s)", [name])
+        connection.execute("INSERT INTO log_waiting SELECT unnest(ARRAY[1, 2, 3, 7, 9, 10])")
+        assert schema.apply(connection)[0] == runs
+        found = connection.execute("SELECT first_ingest_id, last_ingest_id FROM log_waiting ORDER BY 1").fetchall()
+        assert [tuple(row.values()) for row in found] == [(1, 3), (7, 7), (9, 10)]

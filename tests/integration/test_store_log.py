@@ -68,7 +68,7 @@ def add_many(connection: Connection, number: int) -> None:
             FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, %(number)s)) AS it
             RETURNING ingest_id
         )
-        INSERT INTO log_waiting SELECT ingest_id FROM new
+        INSERT INTO log_waiting SELECT ingest_id, ingest_id FROM new
         """,
         {"at_ms": AT_MS, "number": number},
     )

@@ -127,6 +127,11 @@ class IngestWorld:
         """Return the number of rows of a table."""
         return int(self.rows(f"SELECT count(*) AS count FROM {table}")[0]["count"])  # noqa: S608 - a test's own names
 
+    def waiting(self) -> list[int]:
+        """Return the messages that wait for their index in the log."""
+        rows = self.rows("SELECT generate_series(first_ingest_id, last_ingest_id) AS ingest_id FROM log_waiting")
+        return sorted(row["ingest_id"] for row in rows)
+
     def reconnect(self) -> None:
         """Connect to the database again, which was away."""
         self.connection.close()

@@ -12,7 +12,7 @@ KEYS = {
     "reading": ("stream_id", "observed_at_ms", "ingest_id", "ordinal"),
     "stream": ("stream_id",),
     "quantity": ("quantity_id",),
-    "log_waiting": ("ingest_id",),
+    "log_waiting": ("first_ingest_id",),
     "log_epoch": ("epoch",),
     "log_leaf": ("epoch", "leaf_index"),
     "log_tile": ("epoch", "level", "tile_index"),

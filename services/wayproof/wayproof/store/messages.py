@@ -9,6 +9,7 @@ the group inserted row by row past what is there: about three times as dear, and
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, LiteralString, NamedTuple
 
 from psycopg.errors import UniqueViolation
@@ -65,7 +66,7 @@ def _copy(connection: Connection, messages: Sequence[NewMessage], numbers: Numbe
             connection, QUERIES["copy_messages"], packing.messages(ingest_ids, numbers.streams(messages), messages)
         )
         _copy_readings(connection, zip(ingest_ids, messages, strict=True), numbers)
-        _copy_rows(connection, QUERIES["copy_waiting"], [packing.waiting(ingest_ids)])
+        cursor.execute(QUERIES["add_waiting"], runs(ingest_ids))
         contradicting: set[int] = set()
         if any(message.boot for message in messages):
             span = {"first": ingest_ids[0], "last": ingest_ids[-1]}
@@ -102,6 +103,15 @@ def _copy_readings(connection: Connection, messages: Iterable[tuple[int, NewMess
                 for ingest_id, it in measuring
             ),
         )
+
+
+def runs(ingest_ids: Sequence[int]) -> dict[str, list[int]]:
+    """Return rising numbers as runs without a hole: the first and the last of each. Other writers draw numbers too."""
+    if ingest_ids[-1] - ingest_ids[0] + 1 == len(ingest_ids):
+        return {"first": [ingest_ids[0]], "last": [ingest_ids[-1]]}
+    holes = [place for place, (one, other) in enumerate(pairwise(ingest_ids), start=1) if other != one + 1]
+    first, last = [0, *holes], [*holes, len(ingest_ids)]
+    return {"first": [ingest_ids[at] for at in first], "last": [ingest_ids[at - 1] for at in last]}
 
 
 def _copy_rows(connection: Connection, statement: LiteralString, rows: Iterable[bytes]) -> None:

@@ -20,7 +20,6 @@ _BIGINT = struct.Struct(">iq")
 _UNSIGNED_END = struct.Struct(">i16si32si32siiiqiqiiii")
 _SIGNED_END = struct.Struct(">i16si32si32siiiqiqi32siii")
 _READING = struct.Struct(">hiiiqiqihiiiqihi")
-_WAITING = struct.Struct(">hiq")
 _LEAF = struct.Struct(">hiiiqiq")
 _COLUMNS = 15
 _ABSENT = -1
@@ -100,12 +99,6 @@ def readings(ingest_id: int, stream_id: int, quantity_ids: Sequence[int], values
             start = struct.pack(">hiiiqiqihii", 8, 4, stream_id, 8, time_ms, 8, ingest_id, 2, ordinal, 4, quantity_id)
             rows.append(start + NULL + NULL + bytea(content.encode()))
     return b"".join(rows)
-
-
-def waiting(ingest_ids: Iterable[int]) -> bytes:
-    """Return rows of messages that wait for their index."""
-    pack = _WAITING.pack
-    return b"".join([pack(1, 8, it) for it in ingest_ids])
 
 
 def leaves(epoch: int, first_index: int, ingest_ids: Iterable[int]) -> bytes:

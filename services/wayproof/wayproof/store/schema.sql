@@ -111,9 +111,12 @@ CREATE INDEX rejection_replay_payload ON rejection_replay (payload_hash);
 
 -- --- the log: written by the sealer ----------------------------------------------------------------------------------
 
--- Messages without an index yet. Ingest adds a row in the message's own transaction, sealing removes it.
+-- Messages without an index yet, as runs of consecutive ids: just these wait. Ingest adds a run in the messages' own
+-- transaction, sealing removes it.
 CREATE TABLE log_waiting (
-    ingest_id bigint PRIMARY KEY
+    first_ingest_id bigint PRIMARY KEY,
+    last_ingest_id bigint NOT NULL,
+    CHECK (first_ingest_id <= last_ingest_id)
 );
 
 -- An uninterrupted life of the organisation's log.

@@ -10,13 +10,13 @@ SELECT count(*) AS count FROM message
 -- Sealed messages in the order of the log, with what should not be beside them.
 SELECT
     leaf.epoch, leaf.leaf_index, leaf.ingest_id, message.ingest_id IS NOT NULL AS is_there,
-    waiting.ingest_id IS NOT NULL AS is_waiting, message.device_id, message.received_at_ms, message.topic,
-    message.payload, message.salt, message.entry, message.message_hash, message.stream_id, message.boot,
-    message.sequence, message.previous, message.after_boot, message.after_sequence, message.rejection,
+    EXISTS (SELECT FROM log_waiting WHERE leaf.ingest_id BETWEEN first_ingest_id AND last_ingest_id) AS is_waiting,
+    message.device_id, message.received_at_ms, message.topic, message.payload, message.salt, message.entry,
+    message.message_hash, message.stream_id, message.boot, message.sequence, message.previous,
+    message.after_boot, message.after_sequence, message.rejection,
     stream.device_id AS stream_device_id, stream.name AS stream_name
 FROM log_leaf AS leaf
 LEFT JOIN message USING (ingest_id)
-LEFT JOIN log_waiting AS waiting USING (ingest_id)
 LEFT JOIN stream ON stream.stream_id = message.stream_id
 ORDER BY leaf.epoch, leaf.leaf_index
 
@@ -24,13 +24,13 @@ ORDER BY leaf.epoch, leaf.leaf_index
 -- Messages that have no index yet.
 SELECT
     NULL::integer AS epoch, NULL::bigint AS leaf_index, message.ingest_id, true AS is_there,
-    waiting.ingest_id IS NOT NULL AS is_waiting, message.device_id, message.received_at_ms, message.topic,
-    message.payload, message.salt, message.entry, message.message_hash, message.stream_id, message.boot,
-    message.sequence, message.previous, message.after_boot, message.after_sequence, message.rejection,
+    EXISTS (SELECT FROM log_waiting WHERE message.ingest_id BETWEEN first_ingest_id AND last_ingest_id) AS is_waiting,
+    message.device_id, message.received_at_ms, message.topic, message.payload, message.salt, message.entry,
+    message.message_hash, message.stream_id, message.boot, message.sequence, message.previous,
+    message.after_boot, message.after_sequence, message.rejection,
     stream.device_id AS stream_device_id, stream.name AS stream_name
 FROM message
 LEFT JOIN log_leaf AS leaf USING (ingest_id)
-LEFT JOIN log_waiting AS waiting USING (ingest_id)
 LEFT JOIN stream ON stream.stream_id = message.stream_id
 WHERE leaf.ingest_id IS NULL
 ORDER BY message.ingest_id
@@ -87,8 +87,12 @@ ORDER BY size, counter
     FROM reading LEFT JOIN message USING (ingest_id) WHERE message.ingest_id IS NULL LIMIT 1
 )
 UNION ALL (
-    SELECT 'log_waiting', 'ingest_id ' || ingest_id
-    FROM log_waiting LEFT JOIN message USING (ingest_id) WHERE message.ingest_id IS NULL LIMIT 1
+    SELECT 'log_waiting', 'ingest_id ' || first_ingest_id || ' to ' || last_ingest_id
+    FROM log_waiting
+    WHERE last_ingest_id - first_ingest_id + 1 <> (
+        SELECT count(*) FROM message WHERE message.ingest_id BETWEEN first_ingest_id AND last_ingest_id
+    )
+    LIMIT 1
 )
 UNION ALL (
     SELECT 'log_tile', 'epoch ' || epoch || ', level ' || level || ', tile ' || tile_index

@@ -15,17 +15,31 @@ SELECT size FROM log_epoch WHERE epoch = %(epoch)s
 SELECT size FROM log_epoch WHERE epoch = %(epoch)s FOR UPDATE
 
 -- name: take_waiting
--- Messages that have no index yet, the oldest of them; with the transaction they wait no more. (By a bound and not by
--- IN: the table is empty now and full a second later, and a plan made for an empty one would compare all with all.)
-WITH taken AS (
-    DELETE FROM log_waiting
-    WHERE ingest_id <= (
-        SELECT max(ingest_id)
-        FROM (SELECT ingest_id FROM log_waiting ORDER BY ingest_id LIMIT %(limit)s) AS oldest
-    )
-    RETURNING ingest_id
+-- Messages that have no index yet, the oldest of them; with the transaction they wait no more. Of the last run the rest
+-- waits on. (Each run is a range of the primary key: nothing depends on how large the planner believes a table to be.)
+WITH oldest AS (
+    SELECT
+        first_ingest_id, last_ingest_id,
+        sum(last_ingest_id - first_ingest_id + 1) OVER (ORDER BY first_ingest_id)::bigint AS up_to_here
+    FROM log_waiting
+    ORDER BY first_ingest_id
+    LIMIT %(limit)s
+),
+taken AS (
+    SELECT
+        first_ingest_id, last_ingest_id, least(last_ingest_id, last_ingest_id - up_to_here + %(limit)s) AS last_taken
+    FROM oldest
+    WHERE up_to_here - (last_ingest_id - first_ingest_id + 1) < %(limit)s
+),
+gone AS (
+    DELETE FROM log_waiting USING taken WHERE log_waiting.first_ingest_id = taken.first_ingest_id
+),
+rest AS (
+    INSERT INTO log_waiting (first_ingest_id, last_ingest_id)
+    SELECT last_taken + 1, last_ingest_id FROM taken WHERE last_taken < last_ingest_id
 )
-SELECT ingest_id, received_at_ms, entry FROM taken JOIN message USING (ingest_id)
+SELECT message.ingest_id, message.received_at_ms, message.entry
+FROM taken JOIN message ON message.ingest_id BETWEEN taken.first_ingest_id AND taken.last_taken
 
 -- name: copy_leaves
 -- Give messages their index, for ever.
@@ -44,4 +58,7 @@ SELECT epoch, counter, size, root FROM anchor WHERE log_id = %(log_id)s ORDER BY
 WITH cut AS (
     DELETE FROM log_leaf WHERE epoch = %(epoch)s AND leaf_index >= %(size)s RETURNING ingest_id
 )
-INSERT INTO log_waiting (ingest_id) SELECT ingest_id FROM cut
+INSERT INTO log_waiting (first_ingest_id, last_ingest_id)
+SELECT min(ingest_id), max(ingest_id)
+FROM (SELECT ingest_id, ingest_id - row_number() OVER (ORDER BY ingest_id) AS run FROM cut) AS numbered
+GROUP BY run

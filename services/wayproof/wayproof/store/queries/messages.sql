@@ -13,9 +13,11 @@ COPY message (
 )
 FROM STDIN (FORMAT BINARY)
 
--- name: copy_waiting
+-- name: add_waiting
 -- Let new messages wait for their index in the log.
-COPY log_waiting (ingest_id) FROM STDIN (FORMAT BINARY)
+INSERT INTO log_waiting (first_ingest_id, last_ingest_id)
+SELECT first_ingest_id, last_ingest_id
+FROM unnest(%(first)b::bigint[], %(last)b::bigint[]) AS run (first_ingest_id, last_ingest_id)
 
 -- name: contradictions
 -- Which of the messages just copied say something else than one that came before, at the same place.
@@ -54,7 +56,10 @@ WITH new AS (
     ) AS contradicts
 ),
 waiting AS (
-    INSERT INTO log_waiting (ingest_id) SELECT ingest_id FROM new
+    INSERT INTO log_waiting (first_ingest_id, last_ingest_id)
+    SELECT min(ingest_id), max(ingest_id)
+    FROM (SELECT ingest_id, ingest_id - row_number() OVER (ORDER BY ingest_id) AS run FROM new) AS numbered
+    GROUP BY run
 )
 SELECT ingest_id, device_id, stream_id, boot, sequence, message_hash, contradicts FROM new
 

@@ -3,7 +3,8 @@
 SELECT
     (SELECT count(*) FROM shipment WHERE status = 'open') AS shipments_open,
     (SELECT count(*) FROM shipment WHERE status = 'closed') AS shipments_closed,
-    (SELECT coalesce(sum(size), 0) FROM log_epoch)::bigint + (SELECT count(*) FROM log_waiting) AS messages,
+    (SELECT coalesce(sum(size), 0) FROM log_epoch)::bigint
+    + (SELECT coalesce(sum(last_ingest_id - first_ingest_id + 1), 0) FROM log_waiting)::bigint AS messages,
     (SELECT count(*) FROM (SELECT FROM reading LIMIT %(exactly)s) AS first_readings) AS readings_counted,
     (SELECT reltuples FROM pg_class WHERE oid = 'reading'::regclass)::bigint AS readings_estimated,
     (SELECT coalesce(sum(times), 0) FROM rejection)::bigint
