@@ -113,7 +113,7 @@ ROLES: tuple[Role, ...] = (
         | _read("anchor")
         | {
             "message": "SELECT(ingest_id received_at_ms entry message_hash)",
-            "log_waiting": "SELECT DELETE",
+            "log_waiting": "SELECT INSERT DELETE",  # INSERT: what a step leaves of a run
             "log_epoch": "SELECT INSERT UPDATE(size)",
             "log_leaf": "SELECT INSERT",
             "log_tile": "SELECT INSERT UPDATE(hashes)",
