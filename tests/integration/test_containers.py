@@ -264,7 +264,7 @@ def test_volumes_and_networks_are_used_and_zones_keep_apart() -> None:
     assert all(joined.values())
     for organisation in ORGANISATIONS:
         strangers = {name for name in joined[organisation] if not name.endswith(organisation)}
-        assert strangers == ({"mosquitto", "grafana"} if organisation == "shipper" else set())
+        assert strangers == {"prometheus"} | ({"mosquitto", "grafana"} if organisation == "shipper" else set())
         assert project()["networks"][organisation]["internal"] is True
     assert all(
         not service.get("networks") or any(network.endswith("-edge") for network in service["networks"])
@@ -371,6 +371,25 @@ def test_prometheus_reads_every_node_of_fabric() -> None:
         )
         assert listens == "0.0.0.0:8443"
         assert "operations" in services()[name]["networks"]
+
+
+@needs_go
+def test_prometheus_reaches_every_long_running_process_of_ours() -> None:
+    (job,) = yaml.safe_load((INFRA / "prometheus/scrape/wayproof.yml").read_bytes())["scrape_configs"]
+    targets = {target for group in job["static_configs"] for target in group["targets"]}
+    shown = {
+        f"{name}:{service['environment']['WAYPROOF_METRICS__PORT']}"
+        for name, service in services().items()
+        if "WAYPROOF_METRICS__PORT" in (service.get("environment") or {})
+    }
+    assert targets == shown
+    prometheus = services()["prometheus"]
+    for target in targets:
+        service = services()[target.partition(":")[0]]
+        assert service["environment"]["WAYPROOF_METRICS__HOST"] == "0.0.0.0"  # noqa: S104 - within the network
+        assert set(service["networks"]) & set(prometheus["networks"])
+    mounted = {volume["target"] for volume in prometheus["volumes"]}
+    assert mounted >= {"/etc/prometheus/prometheus.yml", "/etc/prometheus/rules", "/etc/prometheus/scrape"}
 
 
 @needs_go

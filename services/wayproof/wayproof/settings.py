@@ -169,7 +169,7 @@ class PlausibilitySettings(Section):
     """Rules of device models that differ from the default ones; without `models`, for every device."""
 
 
-Process = Literal["ingest", "anchor", "projection", "monitor", "plausibility", "api"]
+Process = Literal["ingest", "anchor", "projection", "monitor", "plausibility", "api", "gate"]
 
 
 class MetricsSettings(Section):

@@ -25,7 +25,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from wayproof.enrolment import folder as folders
 from wayproof.enrolment.certificate import now_utc
+from wayproof.enrolment.dropped import DroppedMessages
 from wayproof.enrolment.folder import Folder
+from wayproof.observability import metrics
+from wayproof.observability.health import HEALTH
 from wayproof.settings import BrokerSettings, Settings
 from wayproof.store import schema
 from wayproof.store.connection import Connection, connect
@@ -41,6 +44,13 @@ CLOSED_WITHIN_S = 5.0
 PROGRAM = "mosquitto"
 RENEWED_EVERY = timedelta(days=1)
 
+REGISTER, LISTS = "register", "lists"
+"""Parts of the process: the register can be read; the broker's lists are written, and it was told so."""
+DENIED = metrics.gauge("wayproof_gate_devices_denied", "Revoked devices on the lists that the broker was told to read.")
+STILL_CONNECTED = metrics.gauge(
+    "wayproof_gate_devices_waiting", "Revoked devices whose connection is not closed yet, or that are not listed yet."
+)
+
 
 def run(settings: Settings, *, stop: threading.Event) -> None:
     """Keep the broker's lists until `stop` is set.
@@ -51,9 +61,12 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     enrolment = settings.require_enrolment()
     folder = Folder.at(enrolment.directory, broker=enrolment.broker_files)
     gate = Gate(folder, organisation=settings.organisation, broker=settings.require_broker(), pid=enrolment.broker_pid)
+    HEALTH.expect(REGISTER, LISTS)
+    dropped = DroppedMessages(settings.require_broker(), files=folder.service("gate"))
     connection: Connection | None = None
     try:
         while not stop.is_set():
+            HEALTH.beat()
             try:
                 if connection is None:
                     connection = connect(settings.database, application="gate")
@@ -62,14 +75,17 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
                 revoked = revoked_certificates(
                     connection, organisation=settings.organisation, now_ms=int(now.timestamp()) * 1000
                 )
+                HEALTH.works(REGISTER)
                 gate.follow(revoked, now=now)
             except StoreUnavailable as error:
+                HEALTH.fails(REGISTER, error.diagnostics())
                 logger.warning("the database is away; nobody new is refused", extra={"reason": str(error)})
                 if connection is not None:
                     connection.close()
                 connection = None
             stop.wait(enrolment.check_every_s)
     finally:
+        dropped.close()
         if connection is not None:
             connection.close()
 
@@ -96,11 +112,13 @@ class Gate:
         try:
             self._follow(revoked, now=now)
         except OSError as error:
+            HEALTH.fails(LISTS, str(error))
             logger.error("the broker's lists cannot be written", extra={"reason": str(error)})  # noqa: TRY400 - a disk
 
     def _follow(self, revoked: Sequence[StoredCertificate], *, now: datetime) -> None:
         wanted = frozenset(it.serial_number for it in revoked)
         denied = sorted({it.device_id for it in revoked})
+        STILL_CONNECTED.put(len({*denied} - self._closed))
         if wanted != self._written or now - self._written_at >= RENEWED_EVERY:
             folders.deny(
                 self._folder,
@@ -114,9 +132,12 @@ class Gate:
         if not self.is_heeded:
             self.is_heeded = self._let_read()
         if self.is_heeded:
+            HEALTH.works(LISTS)
+            DENIED.put(len(denied))
             for device_id in denied:
                 if device_id not in self._closed and self._close(device_id):
                     self._closed.add(device_id)
+                    STILL_CONNECTED.put(len({*denied} - self._closed))
                     logger.info("a revoked device is refused", extra={"device_id": device_id})
 
     def _let_read(self) -> bool:
@@ -124,6 +145,7 @@ class Gate:
             os.kill(_mosquitto(self._pid), signal.SIGHUP)
         except (OSError, ValueError) as error:
             logger.warning("Mosquitto cannot be told to read its lists", extra={"reason": str(error)})
+            HEALTH.fails(LISTS, f"Mosquitto cannot be told to read its lists: {error}")
             return False
         time.sleep(READ_WITHIN_S)
         return True

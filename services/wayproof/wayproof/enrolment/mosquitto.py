@@ -11,6 +11,9 @@ from dataclasses import dataclass
 INGEST, GATE, HEALTH, REPLAY = "service:ingest", "service:gate", "service:health", "service:replay"
 """Common names of our processes; the colon keeps them apart from every device id."""
 
+DROPPED = "$SYS/broker/publish/messages/dropped"
+"""Where Mosquitto says, every ten seconds, how many messages it has dropped."""
+
 MOST_PACKET_BYTES = 1_048_576
 KEEP_ALIVE_S = 300
 
@@ -86,6 +89,9 @@ def access(organisation: str, *, denied: Iterable[str] = ()) -> str:
         f"user {INGEST}",
         f"topic read wayproof/v1/{organisation}/+/messages",
         f"topic write wayproof/v1/{organisation}/+/receipts",
+        "",
+        f"user {GATE}",
+        f"topic read {DROPPED}",
         "",
         f"user {REPLAY}",  # an operator who has a refused payload judged again
         f"topic write wayproof/v1/{organisation}/+/messages",

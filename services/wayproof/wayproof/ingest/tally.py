@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 SAID_EVERY_S = 5.0
 PART = "taking in"
+BROKER = "broker"
+"""Whether the broker sends us what is published."""
 
 COUNTERS = {
     "received": metrics.counter(
@@ -57,7 +59,8 @@ class Tally:
         self._rejected: Counter[str] = Counter()
         self._has_changed = False
         self._said_at_s = time.monotonic()
-        HEALTH.expect(PART)
+        self._was_subscribed: bool | None = None
+        HEALTH.expect(PART, BROKER)
 
     def add(self, *, rejected: Counter[str], **counts: int) -> None:
         """Add the counts of one group."""
@@ -82,9 +85,14 @@ class Tally:
             tracing.record(tracing.FIRST, of, start_ns=message.received_at_ms * 1_000_000, end_ns=now_ns)
         tracing.record("commit", (it.message_hash for it in stored), start_ns=began_ns, end_ns=committed_ns)
 
-    def say_if_due(self) -> None:
-        """Log the counts if they changed, at most every few seconds. Called whenever the main loop turns."""
+    def turned(self, *, is_subscribed: bool) -> None:
+        """Note that the main loop turned, and whether the broker serves us; log changed counts every few seconds."""
         HEALTH.beat()
+        if is_subscribed and not self._was_subscribed:
+            HEALTH.works(BROKER)
+        elif not is_subscribed and self._was_subscribed is not False:
+            HEALTH.fails(BROKER, "it is away, or refuses the subscription; the log says why")
+        self._was_subscribed = is_subscribed
         HEALTH.works(PART)  # the log is registered, and the thread that talks to the broker lives
         if time.monotonic() - self._said_at_s >= SAID_EVERY_S:
             self.say()

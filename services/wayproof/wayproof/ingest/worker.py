@@ -26,6 +26,7 @@ from wayproof.ingest.signatures import Verifiers
 from wayproof.ingest.subscriber import Subscriber
 from wayproof.ingest.subscription import Subscription
 from wayproof.ingest.tally import Tally
+from wayproof.observability.health import HEALTH
 from wayproof.settings import DatabaseSettings, Settings, SettingsError
 from wayproof.store import schema
 from wayproof.store.connection import Connection, connect
@@ -96,7 +97,7 @@ def _run(settings: Settings, stop: threading.Event) -> None:
                 taking.take_in(group)
             elif not stop.is_set():
                 taking.settle()
-            taking.tally.say_if_due()
+            taking.tally.turned(is_subscribed=subscriber.is_subscribed)
     finally:
         taking.close()
         subscriber.close()
@@ -135,6 +136,7 @@ class PatientStore:
                 if not self._is_away:
                     logger.warning("the database is away; nothing is acknowledged", extra={"reason": str(error)})
                 self._is_away = True
+                HEALTH.beat()  # this is where the main loop is then, on its thread or on the keeper's
                 self.stop.wait(RETRY_S)
             else:
                 if self._is_away:

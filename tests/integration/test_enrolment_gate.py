@@ -1,0 +1,87 @@
+"""The gate as it is looked at: what Mosquitto drops is counted, whom it could not close is said, and its health."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.mosquitto import ORGANISATION, RunningMosquitto, needs_mosquitto, running_mosquitto, until
+from wayproof.enrolment import gate
+from wayproof.enrolment.certificate import now_utc
+from wayproof.enrolment.dropped import MESSAGES_DROPPED, DroppedMessages
+from wayproof.observability.health import HEALTH
+from wayproof_verifier.telemetry import messages_topic
+
+pytestmark = needs_mosquitto
+
+TOPIC = messages_topic(ORGANISATION, device_id="reefer-1")
+SAYS_AFTER_S = 40.0
+"""Mosquitto says every ten seconds what it dropped."""
+
+
+@pytest.fixture(autouse=True)
+def health() -> Iterator[None]:
+    HEALTH.forget()
+    yield
+    HEALTH.forget()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[RunningMosquitto]:
+    with running_mosquitto(tmp_path) as running:
+        yield running
+
+
+def watching(broker: RunningMosquitto) -> DroppedMessages:
+    return DroppedMessages(broker.settings("gate"), files=broker.folder.service("gate"))
+
+
+def test_what_a_full_queue_drops_is_counted(broker: RunningMosquitto) -> None:
+    broker.stop()
+    told = broker.directory / "mosquitto.conf"
+    told.write_text(re.sub(r"max_queued_messages \d+", "max_queued_messages 5", told.read_text("utf-8")), "utf-8")
+    broker.start()
+    before = sum(MESSAGES_DROPPED.values().values())
+    dropped = watching(broker)
+    try:
+        with broker.client(broker.folder.service("ingest"), client_id="ingest", services=True, clean=False) as ingest:
+            until(lambda: ingest.is_connected)
+            ingest.subscribe(TOPIC)
+        with broker.client(broker.device("reefer-1")) as device:
+            until(lambda: device.is_connected)
+            for number in range(12):
+                device.publish(TOPIC, str(number).encode())
+            until(lambda: device.acknowledged == 12)  # every one of them, the seven that are gone too
+        until(lambda: sum(MESSAGES_DROPPED.values().values()) == before + 7, within_s=SAYS_AFTER_S)
+    finally:
+        dropped.close()
+
+
+def test_health_sees_a_broker_that_is_lost_and_back(broker: RunningMosquitto) -> None:
+    dropped = watching(broker)
+    try:
+        assert HEALTH.missing() == ["broker: it has not begun"]
+        until(lambda: HEALTH.missing() == [])
+        broker.kill()
+        until(lambda: HEALTH.missing() == ["broker: the broker is away"])
+        broker.start()
+        until(lambda: HEALTH.missing() == [])
+    finally:
+        dropped.close()
+
+
+def test_a_revoked_device_waits_until_its_connection_could_be_closed(broker: RunningMosquitto) -> None:
+    broker.device("reefer-1")
+    kept = gate.Gate(broker.folder, organisation=ORGANISATION, broker=broker.settings(), pid=broker.pid_file)
+    broker.kill()
+    kept.follow([broker.issued["reefer-1"]], now=now_utc())
+    assert gate.STILL_CONNECTED.values() == {(): 1.0}
+    assert [it.partition(":")[0] for it in HEALTH.missing()] == ["lists"]
+    broker.start()
+    with broker.client(broker.device("reefer-2")) as other:
+        until(lambda: other.is_connected)  # it listens a moment before it knows what SIGHUP is
+    kept.follow([broker.issued["reefer-1"]], now=now_utc())
+    assert gate.STILL_CONNECTED.values() == {(): 0.0}
+    assert gate.DENIED.values() == {(): 1.0}
+    assert HEALTH.missing() == []
