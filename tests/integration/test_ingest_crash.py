@@ -2,6 +2,7 @@
 
 import random
 import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,10 @@ from support.broker import RunningBroker, running_broker
 from support.database import RunningCluster, running_cluster
 from support.ingest_world import PATIENCE_S, IngestWorld, ingest_world, until
 from support.telemetry_device import Device
+from wayproof.ingest import worker
+from wayproof.ingest.mqtt import Reader
+from wayproof.ingest.subscription import SubscriberEnded
+from wayproof.observability.health import HEALTH
 
 FAIL_POINTS = (
     "before_insert",
@@ -98,8 +103,12 @@ def test_a_broker_that_is_killed_and_comes_back_empty_costs_nothing(postgres: Ru
         with world.running():
             world.send(device, *payloads[:10])
             until(lambda: len(world.held(device)) == 10)
+            assert HEALTH.missing() == []
             broker.kill()
+            until(lambda: [it.partition(":")[0] for it in HEALTH.missing()] == ["broker"])
+            assert HEALTH.is_live  # there is nothing that a restart would mend
             broker.start()
+            until(lambda: HEALTH.missing() == [])
             until(world.publisher.is_connected)
             world.insist(device, *payloads, condition=lambda: len(world.held(device)) == 20)
         audit(world, [device])
@@ -117,6 +126,8 @@ def test_while_the_database_is_away_nothing_is_acknowledged_and_then_all_is_take
             postgres.kill()
             world.send(device, *[device.next() for _ in range(3_000)])
             assert thread.is_alive()
+            beaten_at_s = HEALTH._beat_at_s
+            until(lambda: HEALTH._beat_at_s != beaten_at_s)  # away is not stuck
             assert len(world.held(device)) == 1
             postgres.start()
             until(lambda: len(world.held(device)) == 3_001)
@@ -139,3 +150,11 @@ def test_it_ends_at_once_when_told_though_the_database_is_away(broker: RunningBr
         with world.running():
             until(lambda: len(world.held(device)) == 2)
         audit(world, [device])
+
+
+def test_a_network_thread_that_ended_ends_the_process(
+    postgres: RunningCluster, broker: RunningBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reader, "_run", lambda _: None)
+    with ingest_world(postgres, broker, tmp_path) as world, pytest.raises(SubscriberEnded):
+        worker.run(world.settings, stop=threading.Event())
