@@ -134,7 +134,7 @@ async def kill_again_and_again(trial: Trial, plans: Sequence[Plan]) -> Findings:
     tally = TALLY.validate_json(progress.read_bytes()) if trial.resume and progress.exists() else Tally()
     async with trial.world() as world:
         while tally.following < kills and not findings.failures:
-            await world.load.begin()
+            await world.begin(findings)
             first = tally.following
             for number in range(first, min(first + AUDIT_EVERY, kills)):
                 done = await kill_once(world, tally, plan_of(plans, trial.seed, number))

@@ -28,7 +28,6 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
 async def test_nothing_is_lost_or_doubled(fault: Fault, world: World, tmp_path: Path) -> None:
     @asynccontextmanager
     async def shared() -> AsyncIterator[World]:
-        world.watch.begin()
         yield world
 
     findings = await fault.run(Trial(tmp_path, SEED, is_long=False, world=shared, say=print))

@@ -80,6 +80,12 @@ class World:
         self.load = Load(platform, directory=directory, seed=seed)
         self.watch = Watch(platform)
 
+    async def begin(self, findings: Findings, *, interval_s: float = INTERVAL_S, count: int = MEASUREMENTS) -> None:
+        """Begin the load, and return once receipts go out."""
+        self.watch.begin()
+        await self.load.begin(interval_s=interval_s, count=count)
+        findings.require(await self.watch.first_acknowledged_s() is not None, "the load did not begin")
+
     async def check(self, findings: Findings, *, within_s: float = SETTLED_WITHIN_S) -> None:
         """Stop the load, deliver everything, wait until it is anchored, and audit."""
         began = time.monotonic()

@@ -21,6 +21,12 @@ class Findings:
         if not passes:
             self.failures.append(otherwise)
 
+    def keep_longest(self, name: str, value: float | None) -> None:
+        """Keep the largest of a figure's values; None is none."""
+        before = self.figures.get(name)
+        if value is not None and (not isinstance(before, int | float) or value > before):
+            self.figures[name] = value
+
     def take(self, audit: Audit) -> None:
         """Take an audit, and note as failures what it may not say: all that was sent is anchored, once."""
         self.audit = audit

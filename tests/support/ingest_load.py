@@ -33,6 +33,8 @@ class Load:
     kind: str = "unsigned"
     devices: int = 100
     readings: int = 1
+    first: int = 0
+    """Number of the first message."""
     fleet: list[Device] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -42,7 +44,7 @@ class Load:
             for number in range(self.devices)
         ]
         self._previous: dict[str, bytes] = {}
-        self._sent = itertools.count()
+        self._sent = itertools.count(self.first)
 
     def register(self, connection: Connection) -> None:
         """Register the fleet as the projection would."""

@@ -6,6 +6,7 @@ with Generator(port, messages, connections=20) as generator:   # a process of it
 
 import asyncio
 import multiprocessing
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from multiprocessing.synchronize import Event
@@ -95,15 +96,28 @@ def _run(port: int, blocks: list[list[Block]], ready: Event, begin: Event, per_s
 
 
 async def _publish_all(port: int, blocks: list[list[Block]], ready: Event, begin: Event, per_second: float) -> None:
-    streams = [await _connected(port, f"load-{number}") for number in range(len(blocks))]
+    streams = [await connected(port, f"load-{number}") for number in range(len(blocks))]
     ready.set()
     await asyncio.to_thread(begin.wait)
+    await publish_all(streams, blocks, per_second=per_second)
+
+
+async def publish_all(
+    streams: Sequence[tuple[asyncio.StreamReader, asyncio.StreamWriter]],
+    blocks: Sequence[Sequence[Block]],
+    *,
+    per_second: float,
+) -> None:
+    """Publish what each connection has to, and return when all of it is acknowledged."""
     publish_one = _publish_paced(per_second) if per_second else _publish
     await asyncio.gather(*(publish_one(*stream, of_one) for stream, of_one in zip(streams, blocks, strict=True)))
 
 
-async def _connected(port: int, client_id: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def connected(
+    port: int, client_id: str, *, tls: ssl.SSLContext | None = None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a connection with a clean session."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
     head = connect(client_id, version=Version.V311, keep_alive_s=0, receive_maximum=0)
     writer.write(head[:9] + bytes((head[9] | 2,)) + head[10:])  # a clean session
     connack = await reader.readexactly(CONNACK_BYTES)

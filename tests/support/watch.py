@@ -19,6 +19,7 @@ SAMPLE_S = 0.25
 ASKED_EVERY_S = 0.05
 ANSWER_S = 2.0
 MIB = 1 << 20
+STORED = "wayproof_ingest_messages_stored_total"
 RECEIPTED = "wayproof_ingest_messages_receipted_total"
 
 

@@ -15,8 +15,10 @@ from aiofabric.errors import (
     UnknownOutcomeError,
 )
 from aiofabric.status import Status
+from wayproof.anchor.anchoring import ledger_head
 from wayproof.errors import ContractRefusal, LedgerError, OutcomeUnknown, WayproofError
 from wayproof.ledger import APART_ATTEMPTS, CONFLICT_ATTEMPTS, READ_RECORDS_LIMIT, Ledger
+from wayproof.monitor.recorder import record
 
 REFUSAL = 'chaincode response 409, {"code":"offer_pending","message":"withdraw it first"}'
 
@@ -121,9 +123,24 @@ async def test_everything_else_is_the_ledgers(error: FabricError, expected: type
     assert code in raised.value.diagnostics()
 
 
-async def test_an_answer_that_is_no_object_is_refused() -> None:
-    with pytest.raises(LedgerError):
-        await ledger(b"[]").query("get_shipment", {})
+@pytest.mark.parametrize("answer", [b"[]", b"", b"{\xff", b'{"a": 1}'])
+async def test_an_answer_that_is_no_object_is_an_error_of_the_ledger_and_ends_nothing(answer: bytes) -> None:
+    with pytest.raises(LedgerError) as raised:
+        await ledger(answer).query("get_shipment", {})
+    assert raised.value.code == "ledger_answer_malformed"
+
+
+async def test_what_is_no_anchor_is_an_error_of_the_ledger() -> None:
+    for answer in (b"{}", b'{"counter":1,"epoch":1,"root":"no","size":1,"tx_timestamp_ms":1}'):
+        with pytest.raises(LedgerError) as raised:
+            await ledger_head(ledger(answer), log_id="log")
+        assert raised.value.code == "ledger_answer_malformed"
+
+
+async def test_what_is_no_shipment_is_an_error_of_the_ledger() -> None:
+    with pytest.raises(LedgerError) as raised:
+        await record(ledger(b"{}"), "gsin", found=[])
+    assert raised.value.code == "ledger_answer_malformed"
 
 
 async def test_endorsed_state_is_asked_for_in_ascending_pages() -> None:

@@ -39,6 +39,9 @@ USERS: Mapping[str, Mapping[str, str]] = {
 }
 """The identities that an organisation's processes act with, each with one role of the contract."""
 
+MALFORMED = "ledger_answer_malformed"
+"""The code of an answer that is not what the contract says."""
+
 CONFLICT_ATTEMPTS = 5
 APART_ATTEMPTS = 20
 APART_PAUSE_S = 0.25
@@ -135,10 +138,11 @@ def _read(path: Path) -> bytes:
 
 
 def _object(payload: bytes) -> dict[str, Any]:
-    value = canonical.decode(payload)
-    if not isinstance(value, dict):
-        raise LedgerError("the contract answered something that is not an object", code="ledger_answer_malformed")
-    return value
+    """Read an answer of the contract; whatever else a peer may say is no reason for a process to end."""
+    try:
+        return canonical.decode_object(payload)
+    except canonical.CanonicalError as error:
+        raise LedgerError(f"the contract's answer is no object: {error}", code=MALFORMED) from error
 
 
 def _ours(error: FabricError, *, what: str) -> LedgerError | ContractRefusal:

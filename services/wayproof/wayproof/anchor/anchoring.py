@@ -9,8 +9,8 @@ from typing import Any
 
 from wayproof import failpoint
 from wayproof.anchor.errors import LogBehindLedger, NotRegistered
-from wayproof.errors import ContractRefusal, OutcomeUnknown
-from wayproof.ledger import Ledger
+from wayproof.errors import ContractRefusal, LedgerError, OutcomeUnknown
+from wayproof.ledger import MALFORMED, Ledger
 from wayproof.log import LogTree
 from wayproof.store import log
 from wayproof.store.connection import Connection
@@ -35,9 +35,14 @@ class Head:
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> "Head":
-        """Read the contract's anchor record."""
-        root = bytes.fromhex(record["root"])
-        return cls(record["epoch"], record["counter"], record["size"], root, record["tx_timestamp_ms"])
+        """Read the contract's anchor record. Raises LedgerError for what is none."""
+        try:
+            root = bytes.fromhex(record["root"])
+            numbers = [int(record[name]) for name in ("epoch", "counter", "size", "tx_timestamp_ms")]
+        except (KeyError, TypeError, ValueError) as error:
+            raise LedgerError(f"the ledger's answer is no anchor: {error!r}", code=MALFORMED) from error
+        epoch, counter, size, recorded_at_ms = numbers
+        return cls(epoch, counter, size, root, recorded_at_ms)
 
 
 async def ledger_head(ledger: Ledger, *, log_id: str) -> Head:

@@ -8,8 +8,8 @@ import logging
 from collections.abc import Sequence
 
 from wayproof import failpoint
-from wayproof.errors import ContractRefusal
-from wayproof.ledger import Ledger
+from wayproof.errors import ContractRefusal, LedgerError
+from wayproof.ledger import MALFORMED, Ledger
 from wayproof.observability import metrics
 from wayproof_verifier.coldchain import Excursion, unrecorded
 
@@ -47,6 +47,8 @@ async def record(ledger: Ledger, gsin: str, *, found: Sequence[Excursion]) -> No
 
 async def _record(ledger: Ledger, gsin: str, found: Sequence[Excursion]) -> None:
     head = await ledger.query("get_shipment", {"gsin": gsin})
+    if "excursions" not in head:
+        raise LedgerError(f"the ledger's answer is no shipment: {sorted(head)}", code=MALFORMED)
     for verdict in unrecorded(found, gsin=gsin, recorded=head["excursions"]):
         failpoint.reach("monitor.before_submit")
         await ledger.submit("record_excursion", {"gsin": gsin, **verdict})
