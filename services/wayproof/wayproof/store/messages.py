@@ -67,14 +67,7 @@ def _copy(connection: Connection, messages: Sequence[NewMessage], numbers: Numbe
         )
         _copy_readings(connection, zip(ingest_ids, messages, strict=True), numbers)
         cursor.execute(QUERIES["add_waiting"], runs(ingest_ids))
-        contradicting: set[int] = set()
-        if any(message.boot for message in messages):
-            span = {"first": ingest_ids[0], "last": ingest_ids[-1]}
-            contradicting = set(cursor.execute(QUERIES["contradictions"], span).fetchall())
-    return [
-        Added(ingest_id, message, ingest_id in contradicting)
-        for ingest_id, message in zip(ingest_ids, messages, strict=True)
-    ]
+    return _marked(connection, list(zip(ingest_ids, messages, strict=True)))
 
 
 def _insert(connection: Connection, messages: Sequence[NewMessage], numbers: Numbers) -> list[Added]:
@@ -85,9 +78,19 @@ def _insert(connection: Connection, messages: Sequence[NewMessage], numbers: Num
     for message in messages:
         row = new.pop(_place_of(message, numbers), None)  # of the same message twice in one group, the first is new
         if row is not None:
-            added.append(Added(_integer(row["ingest_id"]), message, contradicts=bool(row["contradicts"])))
-    _copy_readings(connection, ((it.ingest_id, it.message) for it in added), numbers)
-    return added
+            added.append((_integer(row["ingest_id"]), message))
+    _copy_readings(connection, added, numbers)
+    return _marked(connection, added)
+
+
+def _marked(connection: Connection, added: Sequence[tuple[int, NewMessage]]) -> list[Added]:
+    """Tell which of the messages just added contradict another one, of the same group or of before."""
+    contradicting: set[int] = set()
+    if any(message.boot for _, message in added):
+        span = {"first": added[0][0], "last": added[-1][0]}
+        with connection.cursor(row_factory=scalar_row) as cursor:
+            contradicting = set(cursor.execute(QUERIES["contradictions"], span).fetchall())
+    return [Added(ingest_id, message, ingest_id in contradicting) for ingest_id, message in added]
 
 
 def _copy_readings(connection: Connection, messages: Iterable[tuple[int, NewMessage]], numbers: Numbers) -> None:

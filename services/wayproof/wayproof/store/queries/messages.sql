@@ -20,17 +20,19 @@ SELECT first_ingest_id, last_ingest_id
 FROM unnest(%(first)b::bigint[], %(last)b::bigint[]) AS run (first_ingest_id, last_ingest_id)
 
 -- name: contradictions
--- Which of the messages just copied say something else than one that came before, at the same place.
+-- Which of the messages just added say something else than one that was added before, at the same place. A higher number
+-- than all of ours is another writer's, who was faster.
 SELECT it.ingest_id
 FROM message AS it JOIN message AS other USING (stream_id, boot, sequence)
 WHERE
     it.ingest_id BETWEEN %(first)s AND %(last)s AND it.boot > 0
-    AND other.message_hash <> it.message_hash AND other.ingest_id < it.ingest_id
+    AND other.message_hash <> it.message_hash
+    AND (other.ingest_id < it.ingest_id OR other.ingest_id > %(last)s)
 
 -- name: insert_messages
 -- Insert messages in the order given, each waiting for its index in the log; one that is there already is left out.
 WITH new AS (
-    INSERT INTO message AS it (
+    INSERT INTO message (
         device_id, received_at_ms, topic, payload, salt, entry, message_hash,
         stream_id, boot, sequence, previous, after_boot, after_sequence, rejection
     )
@@ -48,12 +50,7 @@ WITH new AS (
     )
     ORDER BY place
     ON CONFLICT DO NOTHING
-    RETURNING ingest_id, device_id, stream_id, boot, sequence, message_hash, boot > 0 AND EXISTS (
-        SELECT FROM message AS other
-        WHERE
-            (other.stream_id, other.boot, other.sequence) = (it.stream_id, it.boot, it.sequence)
-            AND other.message_hash <> it.message_hash
-    ) AS contradicts
+    RETURNING ingest_id, device_id, stream_id, boot, sequence, message_hash
 ),
 waiting AS (
     INSERT INTO log_waiting (first_ingest_id, last_ingest_id)
@@ -61,7 +58,7 @@ waiting AS (
     FROM (SELECT ingest_id, ingest_id - row_number() OVER (ORDER BY ingest_id) AS run FROM new) AS numbered
     GROUP BY run
 )
-SELECT ingest_id, device_id, stream_id, boot, sequence, message_hash, contradicts FROM new
+SELECT ingest_id, device_id, stream_id, boot, sequence, message_hash FROM new
 
 -- name: copy_readings
 -- Take the readings of new messages; they cannot be there already.
