@@ -1,6 +1,6 @@
 """All faults, in their order."""
 
-from faults import broker_away, database_away, kills, ledger_away
+from faults import broker_away, database_away, delivery, forged, kills, ledger_away, poison
 
 from support.faults import Fault
 
@@ -9,4 +9,7 @@ FAULTS: tuple[Fault, ...] = (
     *broker_away.FAULTS,
     *database_away.FAULTS,
     *ledger_away.FAULTS,
+    *delivery.FAULTS,
+    *poison.FAULTS,
+    *forged.FAULTS,
 )

@@ -149,10 +149,10 @@ async def _equip(deployment: Deployment, folders: Sequence[Path]) -> None:
         async with ledgers.connect(read.ledger, msp_id=SHIPPER, user="registrar") as (_, ledger):
             await ledger.submit("register_device", registered)
         async with ledgers.connect(read.ledger, msp_id=SHIPPER, user="operator") as (_, ledger):
-            shipment = _shipment(number)
-            await ledger.submit("create_shipment", shipment)
+            made = shipment(number)
+            await ledger.submit("create_shipment", made)
             anchor = {"log_id": read.require_log().log_id, "epoch": 1, "counter": 0}
-            await ledger.submit("attach_device", {"gsin": shipment["gsin"], "position": position, "anchor": anchor})
+            await ledger.submit("attach_device", {"gsin": made["gsin"], "position": position, "anchor": anchor})
 
 
 def _certify(deployment: Deployment, device: Device) -> None:
@@ -172,7 +172,8 @@ def _certify(deployment: Deployment, device: Device) -> None:
     identities.describe(device.directory, device.identity.model_copy(update={"broker_tls": True}))
 
 
-def _shipment(number: int) -> dict[str, object]:
+def shipment(number: int) -> dict[str, object]:
+    """Return what the ledger is told of a new shipment."""
     gsin, sscc = f"95060000{number + 1:08d}", f"0950600{number + 1:010d}"
     return {
         "gsin": f"{gsin}{check_digit(gsin)}",
