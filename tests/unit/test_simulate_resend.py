@@ -1,6 +1,6 @@
 """When a message is sent again."""
 
-from wayproof.simulate.resend import Outstanding
+from wayproof.simulate.resend import Outstanding, pause_s
 
 
 def test_each_message_is_due_at_once_and_then_at_growing_intervals() -> None:
@@ -30,3 +30,11 @@ def test_what_waits_no_longer_is_forgotten() -> None:
     outstanding.sent(1, now_s=0.0)
     assert outstanding.due([], now_s=1.0) == []
     assert outstanding.due([1], now_s=2.0) == [1]
+
+
+def test_pauses_before_connecting_again_double_up_to_the_longest_and_half_of_each_is_chance() -> None:
+    pauses = [
+        (pause_s(failures, first_s=0.5, longest_s=30, draw=min), pause_s(failures, first_s=0.5, longest_s=30, draw=max))
+        for failures in (0, 1, 2, 5, 6, 1_000)
+    ]
+    assert pauses == [(0.25, 0.5), (0.5, 1), (1, 2), (8, 16), (15, 30), (15, 30)]

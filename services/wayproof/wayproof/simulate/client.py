@@ -25,7 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from wayproof.simulate.device import Device
 from wayproof.simulate.errors import DeviceError
 from wayproof.simulate.receipt import ReceiptRejection
-from wayproof.simulate.resend import Outstanding
+from wayproof.simulate.resend import Outstanding, pause_s
 from wayproof.tls import TlsError, client_context
 
 logger = logging.getLogger(__name__)
@@ -104,8 +104,14 @@ class DeviceClient:
             except DeviceError:
                 logger.exception("the spool failed", extra=self._who())
             failures = 0 if self._is_subscribed else failures + 1
-            longest_s = min(self._reconnect_after_s * (1 << min(failures, 16)), self._reconnect_at_most_s)
-            self._stop.wait(random.uniform(longest_s / 2, longest_s))  # noqa: S311 - spreads devices, hides nothing
+            self._stop.wait(
+                pause_s(
+                    failures,
+                    first_s=self._reconnect_after_s,
+                    longest_s=self._reconnect_at_most_s,
+                    draw=random.uniform,
+                )
+            )
 
     def _serve(self) -> None:
         """Live through one connection, from its beginning to its end. Raises OSError if it cannot begin."""

@@ -1,6 +1,6 @@
-"""When a message is sent: once at once, then again at growing intervals until a receipt names it. Pure."""
+"""When a message is sent, and when a lost connection is tried again: at once, then at growing intervals. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 LONGEST_FACTOR = 16
@@ -29,3 +29,13 @@ class Outstanding:
             return True
         sent_at_s, times = self._sent[number]
         return now_s - sent_at_s >= self.resend_after_s * min(1 << (times - 1), LONGEST_FACTOR)
+
+
+def pause_s(failures: int, *, first_s: float, longest_s: float, draw: Callable[[float, float], float]) -> float:
+    """Return how long to wait before connecting again, after so many connections in a row that came to nothing.
+
+    It doubles up to `longest_s`. `draw` takes a number between two others by chance. Half of the pause is left to it: a
+    thousand devices that lost their broker together do not come back together.
+    """
+    most_s = min(first_s * (1 << min(failures, 16)), longest_s)
+    return draw(most_s / 2, most_s)
