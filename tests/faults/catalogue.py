@@ -1,6 +1,18 @@
 """All faults, in their order."""
 
-from faults import broker_away, database_away, delivery, forged, kills, ledger_away, poison
+from faults import (
+    broker_away,
+    database_away,
+    delivery,
+    forged,
+    kills,
+    ledger_away,
+    links,
+    oversize,
+    poison,
+    slow_clients,
+    storm,
+)
 
 from support.faults import Fault
 
@@ -11,5 +23,9 @@ FAULTS: tuple[Fault, ...] = (
     *ledger_away.FAULTS,
     *delivery.FAULTS,
     *poison.FAULTS,
+    *oversize.FAULTS,
+    *slow_clients.FAULTS,
+    *storm.FAULTS,
+    *links.FAULTS,
     *forged.FAULTS,
 )

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from support.deliveries import deliver
 from support.faults import Fault, Trial
 from support.findings import Findings
-from support.site import Site, attacked
+from support.site import Place, Site, attacked
 from support.telemetry_device import Device
 from wayproof.store.watch import Interval, interval_state
 
 DEVICES = 3
-SHORT, LONG = 400, 10_000
+SHORT, LONG = 250, 10_000
 """Messages of each device."""
 WINDOW = 1_000
 """How far a copy may come from its place, in messages."""
@@ -42,6 +42,8 @@ class Plan:
     gaps: list[Gap] = field(default_factory=list)
     twofold: set[tuple[int, int]] = field(default_factory=set)
     distinct: int = 0
+    by_place: dict[Place, bytes] = field(default_factory=dict)
+    """What the device would send again: the first of the messages at each place."""
 
 
 async def run(trial: Trial) -> Findings:
@@ -100,6 +102,7 @@ def fill(site: Site, plan: Plan, count: int, *, chance: random.Random) -> None:
         if sequence in lost:
             continue
         site.note(device, device.stream)
+        plan.by_place[device.stream, 1, sequence] = payload
         copies = [payload] * chance.randint(1, MOST_TIMES)
         plan.distinct += 1
         if sequence in twofold:
@@ -123,13 +126,16 @@ def runs(lost: set[int]) -> list[Gap]:
 
 
 def send(site: Site, plan: Plan) -> None:
-    """Publish by two connections, one after the other, and what was receipted once more."""
+    """Publish by two connections, then what is not receipted, then once more some of what is."""
     half = len(plan.sendings) // 2
     deliver(site, plan.device, plan.sendings[:half], wait=False)
-    deliver(site, plan.device, plan.sendings[half:])
+    deliver(site, plan.device, plan.sendings[half:], wait=False)
+    while missing := [it for place, it in plan.by_place.items() if place not in site.held[plan.device.device_id]]:
+        plan.sendings += missing
+        deliver(site, plan.device, missing, wait=False)
     again = plan.sendings[:: max(1, len(plan.sendings) // 100)]
     plan.sendings += again
-    deliver(site, plan.device, again)
+    deliver(site, plan.device, again, wait=False)
 
 
 def compare(site: Site, plan: Plan, findings: Findings) -> None:

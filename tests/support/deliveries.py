@@ -15,14 +15,16 @@ def deliver(site: Site, device: Device, payloads: Sequence[bytes], *, wait: bool
         own.subscribe(site.topic(device.device_id, kind="receipts"))
         for _ in range(SENDINGS if wait else 1):
             own.publish((device.topic, payload) for payload in payloads)
-            if not wait or _is_receipted(site, device, own):
+            if is_receipted(site, device, own) or not wait:
                 return
     raise AssertionError(f"{device.device_id}: not everything is receipted")
 
 
-def _is_receipted(site: Site, device: Device, own: Line) -> bool:
-    def is_receipted() -> bool:
+def is_receipted(site: Site, device: Device, own: Line) -> bool:
+    """Take the receipts that come; tell whether they name, in time, all that a device sent."""
+
+    def has_come() -> bool:
         site.take_receipts(own)
         return site.receipted(device.device_id)
 
-    return own.hears(is_receipted, within_s=RESEND_S)
+    return own.hears(has_come, within_s=RESEND_S)
