@@ -2,7 +2,7 @@
 
 Devices and ingest reach Mosquitto through links of ours. While devices publish, both links are slowed down, cut
 several times, and left half-open: nothing passes, and nobody is told. Ingest has to notice that by itself, within one
-and a half keep-alive intervals, and to connect again.
+and a half keep-alive intervals, and to connect again. In the long form, as root, packets of the devices are lost too.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import random
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 from support.fault_world import World
 from support.faults import Fault, Trial
@@ -19,11 +19,13 @@ from support.findings import Findings
 from support.link import Link
 from support.platform import SHIPPER
 from support.site import Site, attacked
+from support.veth import Way, can_lose_packets, lossy
 from wayproof.ingest.mqtt.conversation import KEEP_ALIVE_S, LOOP_S, SILENT_TIMES
 from wayproof.simulate import identity as identities
 
 CUTS_SHORT, CUTS_LONG = 2, 20
 DELAY_S = 0.2
+LOSSES, SHORTEST_LOSS_S, LONGEST_LOSS_S = 20, 0.05, 2.0
 SILENT_SHORT_S = 2.0
 NOTICED_WITHIN_S = SILENT_TIMES * KEEP_ALIVE_S + 5 * LOOP_S
 """Half a second of its loop is what it looks at its clock by; a few of them on a busy machine."""
@@ -36,7 +38,12 @@ async def run(trial: Trial) -> Findings:
     findings = Findings()
     chance = random.Random(f"{trial.seed}/F13")  # noqa: S311 - repeatable
     async with trial.world() as world, attacked(world) as site:
-        with Link(site.deployment.broker_port) as outer, Link(site.deployment.broker_services_port) as inner:
+        with ExitStack() as stack:
+            port = site.deployment.broker_port
+            way = stack.enter_context(lossy(port)) if trial.is_long and can_lose_packets() else None
+            port = way.port if way else port
+            outer = stack.enter_context(Link(port))
+            inner = stack.enter_context(Link(site.deployment.broker_services_port))
             async with between(world, site, outer, inner):
                 await world.load.begin()
                 await receipted_more(site)
@@ -49,6 +56,9 @@ async def run(trial: Trial) -> Findings:
                     chance.choice([outer, inner]).cut()
                     await asyncio.sleep(chance.uniform(0.2, 1.5))
                 outer.delay_s = inner.delay_s = 0
+                if way is not None:
+                    trial.say("packets lost")
+                    findings.figures["packets_lost_s"] = await packets_lost(way, chance=chance)
                 trial.say("devices' link silent")
                 await silent(outer, SILENT_SHORT_S)
                 trial.say("ingest's link silent")
@@ -110,6 +120,15 @@ async def silent(link: Link, seconds: float) -> None:
     link.is_silent = True
     await asyncio.sleep(seconds)
     link.is_silent = False
+
+
+async def packets_lost(way: Way, *, chance: random.Random) -> float:
+    """Lose all packets of the devices, again and again; return for how long altogether."""
+    times = [chance.uniform(SHORTEST_LOSS_S, LONGEST_LOSS_S) for _ in range(LOSSES)]
+    for seconds in times:
+        await asyncio.to_thread(way.lose, seconds)
+        await asyncio.sleep(chance.uniform(0.2, 1.0))
+    return round(sum(times), 1)
 
 
 async def noticed(site: Site, link: Link, findings: Findings) -> float:

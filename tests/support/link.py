@@ -13,20 +13,22 @@ from typing import Self
 
 from support.embedded_network import free_port
 
+HOST = "127.0.0.1"
 PIECE_BYTES = 1 << 14
 LOOK_S = 0.02
 
 
 class Link:
-    """Forwards to a port on 127.0.0.1. Its settings may be changed at any time, from any thread."""
+    """Forwards to a port. Its settings may be changed at any time, from any thread."""
 
-    def __init__(self, target_port: int) -> None:
-        self.port = free_port()
+    def __init__(self, target_port: int, *, target_host: str = HOST, host: str = HOST, port: int | None = None) -> None:
+        self.port = port or free_port()
         self.delay_s = 0.0
         self.is_silent = False
         self.made = 0
         """Connections so far."""
-        self._target_port = target_port
+        self._target = target_host, target_port
+        self._host = host
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -53,21 +55,19 @@ class Link:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1_024))
+        server = self._loop.run_until_complete(asyncio.start_server(self._serve, self._host, self.port, backlog=1_024))
         self._ready.set()
         self._loop.run_forever()
         server.close()
+        self.is_silent = False
         self._cut()
-        pending = asyncio.all_tasks(self._loop)
-        for task in pending:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        self._loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(self._loop), return_exceptions=True))
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.made += 1
         try:
-            there, back = await asyncio.open_connection("127.0.0.1", self._target_port)
+            there, back = await asyncio.open_connection(*self._target)
         except OSError:
             writer.transport.abort()
             return
