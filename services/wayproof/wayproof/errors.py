@@ -11,6 +11,7 @@ WayproofError
 ├── settings.SettingsError                 the settings are not there, or not usable
 ├── store.errors.StoreError                the database refused
 │   ├── StoreUnavailable                   it cannot be reached: try again
+│   │   └── StoreFull                      its disk has no room
 │   └── SchemaError                        the tables are not those of this version
 ├── projected.ProjectionError              the ledger is not the one that was projected so far
 ├── anchor.errors.{NotRegistered, LogBehindLedger}   the log cannot be anchored: what to do is said

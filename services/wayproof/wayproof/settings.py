@@ -120,6 +120,10 @@ class IngestSettings(Section):
     """Which MQTT client reads: our own, or paho, which costs several times the CPU."""
     share: Identifier | None = None
     """Name of a shared subscription: several ingest processes, each with its own client id, then take turns."""
+    disk: Path | None = None
+    """A folder on the file system of the database, where that is on this machine: its room is watched."""
+    min_free_bytes: Annotated[int, Field(ge=0)] = 256 << 20
+    """With less room than that there, nothing more is taken on: devices and the broker keep what they have."""
 
 
 class AnchorSettings(Section):
@@ -304,6 +308,7 @@ _PATHS = {
     ("broker", "tls_ca"),
     ("broker", "certificate"),
     ("broker", "key"),
+    ("ingest", "disk"),
     ("enrolment", "directory"),
     ("enrolment", "manufacturer_ca"),
     ("enrolment", "broker_files"),

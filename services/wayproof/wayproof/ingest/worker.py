@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from wayproof import failpoint
 from wayproof.ingest.arrivals import Arrival, Arrivals
+from wayproof.ingest.disk import Disk
 from wayproof.ingest.group import Group, assemble
 from wayproof.ingest.group_judge import GroupJudge
 from wayproof.ingest.judge import House
@@ -27,7 +28,7 @@ from wayproof.ingest.subscriber import Subscriber
 from wayproof.ingest.subscription import Subscription
 from wayproof.ingest.tally import Tally
 from wayproof.observability.health import HEALTH
-from wayproof.settings import DatabaseSettings, Settings, SettingsError
+from wayproof.settings import DatabaseSettings, IngestSettings, Settings, SettingsError
 from wayproof.store import schema
 from wayproof.store.connection import Connection, connect
 from wayproof.store.errors import StoreUnavailable, store_errors
@@ -76,6 +77,7 @@ def _run(settings: Settings, stop: threading.Event) -> None:
     log, ingest = settings.require_log(), settings.require_ingest()
     key = ReceiptKey.read(log.receipt_key)
     arrivals = Arrivals(most=GROUPS_QUEUED * ingest.group_size, most_bytes=QUEUE_BYTES)
+    disk = Disk(ingest.disk, min_free_bytes=ingest.min_free_bytes)
     subscriber = _subscription(settings, arrivals)
     store = PatientStore(settings.database, stop=stop)
     taking = Ingest(settings, store=store, subscriber=subscriber, key=key)
@@ -85,24 +87,30 @@ def _run(settings: Settings, stop: threading.Event) -> None:
         subscriber.start()
         while not stop.is_set():
             subscriber.require_alive()
-            if len(arrivals) < ingest.group_size // 2:
-                taking.settle()  # a small group gains nothing from being judged early, and is larger then
-            group = arrivals.take(
-                most=ingest.group_size,
-                most_bytes=GROUP_BYTES,
-                wait_s=ingest.group_wait_ms / 1000,
-                timeout_s=IDLE_S,
-            )
-            if group:
-                taking.take_in(group)
-            elif not stop.is_set():
+            if disk.has_room:
+                _turn(taking, arrivals, ingest)
+            else:
                 taking.settle()
+                stop.wait(RETRY_S)
             taking.tally.turned(is_subscribed=subscriber.is_subscribed)
     finally:
         taking.close()
         subscriber.close()
         store.close()
         taking.tally.say()
+
+
+def _turn(taking: "Ingest", arrivals: Arrivals, ingest: IngestSettings) -> None:
+    """Take the next group in, if there is one."""
+    if len(arrivals) < ingest.group_size // 2:
+        taking.settle()  # a small group gains nothing from being judged early, and is larger then
+    group = arrivals.take(
+        most=ingest.group_size, most_bytes=GROUP_BYTES, wait_s=ingest.group_wait_ms / 1000, timeout_s=IDLE_S
+    )
+    if group:
+        taking.take_in(group)
+    else:
+        taking.settle()
 
 
 def _subscription(settings: Settings, arrivals: Arrivals) -> Subscription:
@@ -134,7 +142,8 @@ class PatientStore:
             except StoreUnavailable as error:
                 self.close()
                 if not self._is_away:
-                    logger.warning("the database is away; nothing is acknowledged", extra={"reason": str(error)})
+                    facts = {"code": error.code, "reason": str(error)}
+                    logger.warning("the database is away; nothing is acknowledged", extra=facts)
                 self._is_away = True
                 HEALTH.beat()  # this is where the main loop is then, on its thread or on the keeper's
                 self.stop.wait(RETRY_S)

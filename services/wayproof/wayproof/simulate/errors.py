@@ -5,11 +5,14 @@ device_incomplete        the folder is not that of a device, or a part of it is 
 device_in_use            another process works with this device's spool
 device_reading           a reading that no platform would accept: nothing was signed or numbered
 device_spool             the spool cannot be read or written; what was recorded before is kept
+device_spool_full        the disk is full: nothing more is recorded until receipts, or somebody, make room
 device_broker            the broker does not take what is published past the spool
 device_replay            a file of readings to replay is not readable
 """
 
 from wayproof.errors import WayproofError
+
+SPOOL_FULL = "device_spool_full"
 
 
 class DeviceError(WayproofError):

@@ -6,6 +6,7 @@ The rules:
 - Each opening is a boot of the device, counted and flushed before the boot's first message.
 - Only one process has the spool open; the operating system ends its claim with it.
 - A receipt drops the payloads that it names. Place and hash stay: the device's own log of what it sent.
+- Messages stop when the disk is full. Receipts do not: there is a reserve for them (`simulate.reserve`).
 """
 
 import sqlite3
@@ -15,9 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from wayproof.simulate.errors import DeviceError
+from wayproof.simulate.errors import SPOOL_FULL, DeviceError
+from wayproof.simulate.reserve import Reserve
 from wayproof_verifier.telemetry import Held, Receipt
 from wayproof_verifier.telemetry.message import NO_MESSAGE
 
@@ -133,6 +135,8 @@ class Taken:
     contradicted: tuple[Held, ...]
 
 
+Result = TypeVar("Result")
+
 Sign = Callable[[Place], tuple[bytes, bytes]]
 """Takes a place, returns the payload and its message hash; what it raises leaves the spool as it was."""
 
@@ -149,8 +153,10 @@ class Spool:
             )
         with _spool_errors():
             self._connection = _connect(path, mode="rw")
+        self._reserve = Reserve(path)
+        self._reserve.keep()
         try:
-            (self._boot,) = self._one(_COUNT_START)
+            (self._boot,) = self._in_any_case(lambda: self._one(_COUNT_START))
         except BaseException:
             self._connection.close()
             raise
@@ -198,6 +204,9 @@ class Spool:
 
         A later receipt for what is receipted already promises no more than the first one, so it is not kept.
         """
+        return self._in_any_case(lambda: self._take(receipt, data, taken_at_ms=taken_at_ms))
+
+    def _take(self, receipt: Receipt, data: bytes, *, taken_at_ms: int) -> Taken:
         receipted, refused = 0, 0
         contradicted: list[Held] = []
         with self._transaction() as connection:
@@ -228,6 +237,21 @@ class Spool:
         """Give the spool back. Nothing is left to be written."""
         with self._lock:
             self._connection.close()
+
+    def _in_any_case(self, work: Callable[[], Result]) -> Result:
+        """Do what must be possible with a full disk, too: in the reserve, once the journal is written back."""
+        try:
+            return work()
+        except DeviceError as error:
+            if error.code != SPOOL_FULL:
+                raise
+        self._reserve.give_up()
+        with self._lock, _spool_errors():
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        try:
+            return work()
+        finally:
+            self._reserve.keep()
 
     def _one(self, statement: str, *parameters: object) -> Any:  # noqa: ANN401 - a row, or None, as SQLite has it
         with self._transaction() as connection:
@@ -278,6 +302,11 @@ def _spool_errors() -> Iterator[None]:
         if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             raise DeviceError(
                 "another process works with this device; end it, or use a device of your own", code="device_in_use"
+            ) from error
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+            raise DeviceError(
+                "the spool's disk is full: nothing more is recorded until receipts, or somebody, make room",
+                code=SPOOL_FULL,
             ) from error
         raise DeviceError(f"the spool cannot be used: {error}; see to its disk and permissions") from error
     except sqlite3.Error as error:

@@ -15,6 +15,7 @@ from wayproof.errors import WayproofError
 from wayproof.simulate.client import DeviceClient
 from wayproof.simulate.device import Device
 from wayproof.simulate.enrolling import renew_if_due
+from wayproof.simulate.errors import SPOOL_FULL, DeviceError
 from wayproof.simulate.pack import by_stream
 from wayproof.simulate.replay import Row, read_file
 from wayproof.simulate.spool import Tally
@@ -38,13 +39,19 @@ class Simulated:
     rows: Iterator[Row]
 
     def measure(self) -> bool:
-        """Record what is measured next; tell whether there was anything."""
+        """Record what is measured next; tell whether there was anything. With a full disk it is lost, and said so."""
         row = next(self.rows, None)
         if row is None:
             return False
         observed_at_ms, values = row
-        for stream, measured in by_stream(values).items():
-            self.device.record(stream, measured=measured, observed_at_ms=observed_at_ms)
+        try:
+            for stream, measured in by_stream(values).items():
+                self.device.record(stream, measured=measured, observed_at_ms=observed_at_ms)
+        except DeviceError as error:
+            if error.code != SPOOL_FULL:
+                raise
+            facts = {"device_id": self.device.identity.device_id, "code": error.code, "reason": str(error)}
+            logger.warning("a measurement is lost", extra=facts)
         return True
 
 

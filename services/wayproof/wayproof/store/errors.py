@@ -2,6 +2,7 @@
 
 StoreError                 the database refused or broke
 ├── StoreUnavailable       it cannot be reached, or went away: what was not committed is not there; try again
+│   └── StoreFull          its disk has no room: the same, once somebody made room
 └── SchemaError            the tables are not those that this version needs
 """
 
@@ -25,6 +26,12 @@ class StoreUnavailable(StoreError):  # noqa: N818 - a state that passes, not a f
     code = "store_unavailable"
 
 
+class StoreFull(StoreUnavailable):
+    """The database's disk is full. Nothing of the open transaction is kept: make room, and it goes on by itself."""
+
+    code = "store_full"
+
+
 class SchemaError(StoreError):
     """The tables are not those that this version needs."""
 
@@ -36,6 +43,8 @@ def store_errors() -> Iterator[None]:
     """Turn psycopg's errors into ours."""
     try:
         yield
+    except psycopg.errors.DiskFull as error:
+        raise StoreFull(f"the database has no room on its disk: {error}; make room there") from error
     except psycopg.OperationalError as error:
         raise StoreUnavailable(f"the database cannot be used now: {error}") from error
     except psycopg.Error as error:

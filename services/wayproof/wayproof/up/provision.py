@@ -236,6 +236,7 @@ def _log_sections(deployment: Deployment, member: Member, *, folder: Path) -> li
         'receipt_key = "receipt.pem"',
         "\n[ingest]",
         f"client_id = {_text(f'wayproof-ingest-{short}')}",
+        f"disk = {_text(_within(deployment, deployment.cluster.data))}",
     ]
 
 

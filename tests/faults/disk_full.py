@@ -1,0 +1,174 @@
+"""F6: disks are full: the database's, that of its log (WAL), that of our logs, and a device's.
+
+Each gets a small disk of its own (tmpfs: root only). Full, nothing is acknowledged, and nobody dies of it but
+PostgreSQL where its own log cannot grow; with room again everything goes on by itself.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from support.fault_world import World
+from support.faults import Fault, Trial
+from support.findings import Findings
+from support.platform import SHIPPER
+from support.small_disk import MIB, SmallDisk, on_small_disk, why_not
+from support.watch import RECEIPTED
+from wayproof import settings
+from wayproof.simulate.device import Device
+from wayproof.simulate.errors import DeviceError
+from wayproof.simulate.pack import records
+from wayproof.store.connection import connect
+from wayproof.up import services
+
+ROOM_BYTES = 48 * MIB
+SPOOL_ROOM_BYTES = 3 * MIB
+WATERMARK_BYTES = 16 * MIB
+FULL_S, LONG_FULL_S = 1.0, 30.0
+STOPPED_WITHIN_S, RESUMED_WITHIN_S = 20.0, 60.0
+INGEST = f"ingest-{SHIPPER}"
+
+
+@asynccontextmanager
+async def database_on_small_disks(world: World) -> AsyncIterator[tuple[SmallDisk, SmallDisk]]:
+    """Move the database's files, and those of its log, to small disks, with the server stopped meanwhile."""
+    deployment, supervisor = world.platform.deployment, world.platform.supervisor
+    await supervisor.stop("database")
+    with (
+        on_small_disk(deployment.cluster.data, room_bytes=ROOM_BYTES) as data,
+        on_small_disk(deployment.cluster.data / "pg_wal", room_bytes=ROOM_BYTES) as wal,
+    ):
+        await supervisor.start(services.database(deployment))
+        try:
+            yield data, wal
+        finally:
+            await supervisor.stop("database")
+    await supervisor.start(services.database(deployment))
+
+
+async def ingest_anew(world: World, *, min_free_bytes: int) -> None:
+    """Let ingest begin again with another watermark."""
+    path = world.platform.deployment.settings(SHIPPER)
+    lines = [line for line in path.read_text("utf-8").splitlines() if not line.startswith("min_free_bytes")]
+    at = lines.index("[ingest]") + 1
+    path.write_text("\n".join([*lines[:at], f"min_free_bytes = {min_free_bytes}", *lines[at:]]) + "\n", "utf-8")
+    await world.platform.supervisor.wait_until_ready(INGEST)
+    pid = world.platform.supervisor.pid(INGEST)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+
+
+async def stops(world: World) -> bool:
+    """Wait until ingest receipts nothing for a second; tell whether it came to that."""
+    for _ in range(int(STOPPED_WITHIN_S)):
+        before = await asyncio.to_thread(world.watch.counted, RECEIPTED)
+        await asyncio.sleep(1.0)
+        if before is not None and before == await asyncio.to_thread(world.watch.counted, RECEIPTED):
+            return True
+    return False
+
+
+async def full(
+    trial: Trial, world: World, findings: Findings, disk: SmallDisk, *, what: str, code: str, rest_bytes: int = 0
+) -> None:
+    """Fill a disk under load: ingest stops with a code; make room: it goes on."""
+    log = world.platform.deployment.directory / "logs" / f"{INGEST}.log"
+    said = len(log.read_bytes())
+    disk.fill(rest_bytes=rest_bytes)
+    if what == "wal":
+        switch_wal(world)
+    findings.require(await stops(world), f"{what}: ingest goes on receipting")
+    await asyncio.sleep(LONG_FULL_S if trial.is_long else FULL_S)
+    findings.require(f'"code": "{code}"' in log.read_text("utf-8")[said:], f"{what}: ingest does not say {code}")
+    disk.make_room()
+    resumed_s = await world.watch.first_acknowledged_s(within_s=RESUMED_WITHIN_S)
+    trial.say(f"{what} full: {code}; receipted {resumed_s} s after there was room")
+    findings.require(resumed_s is not None, f"{what}: does not go on")
+    findings.keep_longest(f"resumed_s, {what}", resumed_s)
+
+
+def switch_wal(world: World) -> None:
+    """Have the server begin the next file of its log, for which there is no room."""
+    try:
+        read = settings.load(world.platform.deployment.settings(SHIPPER))
+        with connect(read.database, application="test") as connection:
+            for _ in range(8):
+                connection.execute("SELECT pg_switch_wal()")
+                connection.execute("CREATE TABLE IF NOT EXISTS of_a_test ()")
+                connection.execute("DROP TABLE of_a_test")
+    except Exception:  # noqa: BLE001, S110 - the server dies of it: that is what it is for
+        pass
+
+
+async def logs_full(world: World, findings: Findings) -> None:
+    """Fill the folder of our logs, and let a process begin there."""
+    supervisor = world.platform.supervisor
+    with on_small_disk(world.platform.deployment.directory / "logs", room_bytes=MIB) as disk:
+        disk.fill()
+        await supervisor.wait_until_ready(INGEST)
+        pid, starts = supervisor.pid(INGEST), supervisor.starts(INGEST)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        resumed_s = await world.watch.first_acknowledged_s(within_s=RESUMED_WITHIN_S)
+        findings.require(resumed_s is not None, "logs: ingest does not work without room for its log")
+        findings.require(supervisor.starts(INGEST) == starts + 1, "logs: ingest was started again and again")
+
+
+def spool_full(world: World, findings: Findings) -> int:
+    """Let a device record until its disk is full; return how many messages it has then."""
+    recorded = 0
+    with Device.open(world.platform.devices[0]) as device:
+        measured = records({"temperature": 4.5})
+        try:
+            for number in range(1_000_000):
+                device.record("conditions", measured=measured, observed_at_ms=1_600_000_000_000 + number * 60_000)
+                recorded += 1
+        except DeviceError as error:
+            findings.require(error.code == "device_spool_full", f"spool: {error.code}")
+        else:
+            findings.failures.append("spool: its disk did not become full")
+    return recorded
+
+
+async def _run(trial: Trial) -> Findings:
+    findings = Findings(left_out=why_not())
+    if findings.left_out:
+        return findings
+    async with trial.world() as world:
+        supervisor = world.platform.supervisor
+        await world.begin(findings)
+        starts = {name: supervisor.starts(name) for name in supervisor.names if name not in ("database", INGEST)}
+        async with database_on_small_disks(world) as (data, wal):
+            await ingest_anew(world, min_free_bytes=WATERMARK_BYTES)
+            findings.require(await world.watch.first_acknowledged_s() is not None, "does not begin on a small disk")
+            await full(trial, world, findings, data, what="watermark", code="disk_low", rest_bytes=WATERMARK_BYTES // 2)
+            await ingest_anew(world, min_free_bytes=0)
+            findings.require(await world.watch.first_acknowledged_s() is not None, "does not begin without a watermark")
+            await full(trial, world, findings, data, what="data", code="store_full")
+            await full(trial, world, findings, wal, what="wal", code="store_unavailable")
+            findings.figures["database_starts, wal"] = supervisor.starts("database")
+            await ingest_anew(world, min_free_bytes=settings.IngestSettings(client_id="").min_free_bytes)
+        await logs_full(world, findings)
+        for name, before in starts.items():
+            findings.require(
+                supervisor.starts(name) == before, f"{name} ended {supervisor.starts(name) - before} times"
+            )
+        await world.check(findings)
+        with on_small_disk(world.platform.devices[0], room_bytes=SPOOL_ROOM_BYTES):
+            findings.figures["spool_full_at"] = await asyncio.to_thread(spool_full, world, findings)
+            trial.say(f"spool full after {findings.figures['spool_full_at']} messages")
+            await world.check(findings)
+        findings.require(not (found := await world.fsck()), found)
+    return findings
+
+
+FAULTS = (
+    Fault(
+        "F6",
+        "disk full: data, WAL, logs, a device's spool",
+        "stops acknowledging with a code; no crash loop of ours; goes on once there is room; lost 0",
+        _run,
+    ),
+)
