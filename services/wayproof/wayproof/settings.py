@@ -167,7 +167,7 @@ class PlausibilitySettings(Section):
 
     interval_s: Annotated[float, Field(gt=0)] = 1.0
     """How often it looks for messages that the log has more."""
-    group_size: Annotated[int, Field(ge=1, le=10_000)] = 500
+    group_size: Annotated[int, Field(ge=1, le=10_000)] = 2_000
     """Most messages of one transaction."""
     profiles: tuple[Profile, ...] = ()
     """Rules of device models that differ from the default ones; without `models`, for every device."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from hashlib import sha256
-from struct import pack
+from struct import error, pack
 from typing import ClassVar
 
 from wayproof.plausibility.state import Sample, State
@@ -50,9 +50,9 @@ class CopiedSeries:
     def _print(self, changes: State) -> int | None:
         if len(changes) < self.readings or changes[-1] == 0 or changes[0] == 0:
             return None
-        if sum(change != 0 for change in changes) < self.changing or len(set(changes)) < self.different:
+        if len(changes) - changes.count(0) < self.changing or len(set(changes)) < self.different:
             return None
-        digest = sha256(pack(f">{len(changes)}q", *(_bounded(change) for change in changes))).digest()
+        digest = sha256(_packed(changes)).digest()
         if digest[0] % self.ONE_OF:
             return None
         return int.from_bytes(digest[1:9], "big", signed=True)
@@ -71,6 +71,14 @@ class CopiedSeries:
 def claim(known: MutableMapping[int, Holder], claimed: Mapping[int, Holder]) -> dict[int, Holder]:
     """Enter who holds fingerprints, unless somebody does; return who holds each now."""
     return {fingerprint: known.setdefault(fingerprint, holder) for fingerprint, holder in claimed.items()}
+
+
+def _packed(changes: State) -> bytes:
+    form = f">{len(changes)}q"
+    try:
+        return pack(form, *changes)
+    except error:  # a number that no sensor measures
+        return pack(form, *map(_bounded, changes))
 
 
 def _bounded(change: int) -> int:

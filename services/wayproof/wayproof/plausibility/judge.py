@@ -144,7 +144,7 @@ class _Judge:
     def _number(self, reading: Measured) -> None:
         if reading.value is None or reading.scale is None:
             return
-        expected = list(self._profile.of(reading.measurement))
+        expected = self._profile.of(reading.measurement)
         for it in expected:
             value = millionths(reading.value, scale=reading.scale, unit=reading.unit, to=it.unit)
             if value is not None:

@@ -103,9 +103,13 @@ class ClockDrift:
         ahead = f"{span(now.delay_ms)} ahead of our clock" if now.delay_ms < -1000 * self.ahead_s else ""
         if state and now.observed_at_ms <= state[-2]:
             return state, ahead
-        with_now = (*state, now.observed_at_ms, now.received_at_ms)
         is_due = not state or (now.observed_at_ms - state[-2]) * (self.MESSAGES - 2) >= 1000 * self.steady_s
-        return (with_now[-2 * self.MESSAGES :] if is_due else state), ahead or self._behind(with_now)
+        is_late = now.delay_ms > 1000 * self.behind_s  # else nothing behind it needs to be looked at
+        if not is_due and not is_late:
+            return state, ahead
+        with_now = (*state, now.observed_at_ms, now.received_at_ms)
+        behind = self._behind(with_now) if is_late else ""
+        return (with_now[-2 * self.MESSAGES :] if is_due else state), ahead or behind
 
     def _behind(self, state: State) -> str:
         observed, received = state[::2], state[1::2]

@@ -1,8 +1,9 @@
 """Which rules hold for which device model. Values, so that settings say them and a database keeps them as they were."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -26,7 +27,7 @@ class ExpectedUnit:
     version: ClassVar[int] = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Expected:
     """What is plausible of one measurement, in one unit (UN/ECE Recommendation 20). What is absent is not judged."""
 
@@ -41,7 +42,7 @@ class Expected:
     noise: BelowNoise | None = None
     copied: CopiedSeries | None = None
 
-    @property
+    @cached_property
     def rules(self) -> tuple[SeriesRule, ...]:
         """The rules that judge one number after the other."""
         rules: tuple[SeriesRule | None, ...] = (self.within, self.rate, self.flat, self.noise)
@@ -76,7 +77,7 @@ DEFAULT_EXPECTED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Profile:
     """The rules for devices of some models, by their names in the register; what it leaves out is as by default.
 
@@ -95,14 +96,21 @@ class Profile:
     speed: Speed = field(default_factory=Speed)
     off: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def message_rules(self) -> tuple[MessageRule, ...]:
         """The rules about a stream's messages."""
         return self.gap, self.clock_drift, self.clock_jump, self.two_places
 
-    def of(self, measurement: str) -> Iterator[Expected]:
-        """Yield what is expected of a measurement, in one unit or several."""
-        return (it for it in self.expected if it.measurement == measurement)
+    def of(self, measurement: str) -> Sequence[Expected]:
+        """Return what is expected of a measurement, in one unit or several."""
+        return self._by_measurement.get(measurement, ())
+
+    @cached_property
+    def _by_measurement(self) -> Mapping[str, Sequence[Expected]]:
+        found = dict[str, list[Expected]]()
+        for it in self.expected:
+            found.setdefault(it.measurement, []).append(it)
+        return found
 
     def completed(self) -> "Profile":
         """Return the profile with the default expectations behind its own."""

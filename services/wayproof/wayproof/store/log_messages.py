@@ -6,8 +6,9 @@ lower one may come to be seen after a higher one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import args_row, scalar_row, tuple_row
 
 from wayproof.plausibility.judge import Heard, Measured
 from wayproof.store import queries
@@ -39,8 +40,7 @@ class Leaf:
     heard: Heard | None
 
 
-@dataclass(frozen=True, slots=True)
-class _LeafRow:
+class _LeafRow(NamedTuple):
     epoch: int
     leaf_index: int
     ingest_id: int
@@ -56,17 +56,6 @@ class _LeafRow:
     contradicts: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class _ReadingRow:
-    ingest_id: int
-    ordinal: int
-    name: str
-    unit: str
-    value: int | None
-    scale: int | None
-    observed_at_ms: int
-
-
 def behind(connection: Connection, place: Place) -> int:
     """Return how many leaves from a place on the log has."""
     with store_errors(), connection.cursor(row_factory=scalar_row) as cursor:
@@ -77,7 +66,7 @@ def behind(connection: Connection, place: Place) -> int:
 def leaves(connection: Connection, place: Place, *, limit: int) -> list[Leaf]:
     """Return at most `limit` leaves from a place on, in the order of the log, each with its readings."""
     with store_errors():
-        with connection.cursor(row_factory=class_row(_LeafRow), binary=True) as cursor:
+        with connection.cursor(row_factory=args_row(_LeafRow), binary=True) as cursor:
             asked = {"epoch": place.epoch, "leaf_index": place.leaf_index, "limit": limit}
             rows = cursor.execute(QUERIES["leaves"], asked).fetchall()
         measured = _readings(connection, [row.ingest_id for row in rows if row.stream_id is not None])
@@ -86,10 +75,10 @@ def leaves(connection: Connection, place: Place, *, limit: int) -> list[Leaf]:
 
 def _readings(connection: Connection, ingest_ids: Sequence[int]) -> dict[int, list[Measured]]:
     found: dict[int, list[Measured]] = {}
-    with connection.cursor(row_factory=class_row(_ReadingRow), binary=True) as cursor:
-        for row in cursor.execute(QUERIES["readings"], {"ingest_ids": list(ingest_ids)}):
-            measured = Measured(row.ordinal, row.name, row.unit, row.value, row.scale, row.observed_at_ms)
-            found.setdefault(row.ingest_id, []).append(measured)
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+        cursor.execute(QUERIES["readings"], {"ingest_ids": list(ingest_ids)})
+        for ingest_id, *measured in cursor.fetchall():
+            found.setdefault(ingest_id, []).append(Measured(*measured))
     return found
 
 
