@@ -1,4 +1,4 @@
-"""The lean reader at a real Mosquitto: MQTT 5 over TLS, its session, Receive Maximum, old packet ids, a share."""
+"""Ingest's clients at a real Mosquitto over TLS: sessions, old packet ids; of the lean one, in MQTT 5, all the rest."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,8 @@ from support.ingest_world import until
 from support.mosquitto import ORGANISATION, Client, RunningMosquitto, needs_mosquitto, running_mosquitto
 from wayproof.ingest.arrivals import Arrival, Arrivals
 from wayproof.ingest.mqtt import Reader
+from wayproof.ingest.subscriber import Subscriber
+from wayproof.ingest.subscription import Subscription
 from wayproof_verifier.telemetry import messages_topic
 from wayproof_verifier.telemetry.message import MAX_PAYLOAD_BYTES
 
@@ -32,6 +34,14 @@ def device(broker: RunningMosquitto) -> Iterator[Client]:
 
 def reader(broker: RunningMosquitto, arrivals: Arrivals, *, client_id: str, topic_filter: str = EVERYONE) -> Reader:
     made = Reader(broker.settings(), client_id=client_id, topic_filter=topic_filter, arrivals=arrivals)
+    made.start()
+    return made
+
+
+def started(
+    client: type[Reader | Subscriber], broker: RunningMosquitto, arrivals: Arrivals, *, name: str
+) -> Subscription:
+    made = client(broker.settings(), client_id=name, topic_filter=EVERYONE, arrivals=arrivals)
     made.start()
     return made
 
@@ -73,33 +83,37 @@ def test_no_more_comes_than_receive_maximum_allows_and_the_rest_once_acknowledge
         made.close()
 
 
+@pytest.mark.parametrize("client", [Reader, Subscriber])
 def test_the_session_outlives_the_connection_and_old_acknowledgements_are_dropped(
-    broker: RunningMosquitto, device: Client
+    client: type[Reader | Subscriber], broker: RunningMosquitto, device: Client
 ) -> None:
-    arrivals = queue()
-    made = reader(broker, arrivals, client_id="lasting")
+    arrivals, name = queue(), f"lasting-{client.__name__}"
+    made = started(client, broker, arrivals, name=name)
     until(lambda: made.is_subscribed)
     publish(device, b"first", b"second")
     old = take(arrivals, 2)
     made.close()
     publish(device, b"third")
-    made = reader(broker, arrivals, client_id="lasting")
+    made = started(client, broker, arrivals, name=name)
     try:
         again = take(arrivals, 3)
         assert [it.payload for it in again] == [b"first", b"second", b"third"]
         made.acknowledge([it._replace(connection=it.connection - 1) for it in old])  # as if of an earlier connection
         made.acknowledge(again[:1])
         made.close()
-        made = reader(broker, arrivals, client_id="lasting")
+        made = started(client, broker, arrivals, name=name)
         assert [it.payload for it in take(arrivals, 2)] == [b"second", b"third"]
     finally:
         made.close()
 
 
-def test_a_broker_that_is_killed_is_found_again(tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize("kind", [Reader, Subscriber])
+def test_a_broker_that_is_killed_is_found_again(
+    kind: type[Reader | Subscriber], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     with running_mosquitto(tmp_path_factory.mktemp("killed")) as broker:
         arrivals = queue()
-        made = reader(broker, arrivals, client_id="patient")
+        made = started(kind, broker, arrivals, name="patient")
         try:
             until(lambda: made.is_subscribed)
             broker.kill()
