@@ -44,7 +44,7 @@ fabric-fixtures: .venv/.ready ## Record blocks, evidence and refusals of real Fa
 	@PYTHONPATH=tests $(BIN)/python tests/fabric/record_gateway_errors.py
 
 test: .venv/.ready lint web browser softhsm mosquitto ## Pass every check and test that this machine can run
-	@$(BIN)/pytest $(PYTEST_ARGUMENTS)
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGUMENTS)
 
 test-fabric: .venv/.ready web ## What needs Fabric's programs: scenarios, faults, the demo; fails without them (make fabric-binaries)
 	@WAYPROOF_REQUIRE_FABRIC=1 $(BIN)/pytest tests/fabric tests/scenarios tests/integration/test_containers.py $(PYTEST_ARGUMENTS)

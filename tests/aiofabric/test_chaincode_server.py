@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import grpc
@@ -257,3 +257,13 @@ async def _program(
 async def _line(process: asyncio.subprocess.Process) -> str:
     assert process.stdout is not None
     return (await asyncio.wait_for(process.stdout.readline(), WAIT_S)).decode().strip()
+
+
+async def test_a_peer_that_hangs_up_while_the_server_stops_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(100):  # gRPC cancels a stream at a moment of its own
+        server, peer = AsyncExitStack(), AsyncExitStack()
+        address = f"127.0.0.1:{free_port()}"
+        await server.enter_async_context(serve(invoke, package_id="basic:1", address=address, drain_s=0.5))
+        await peer.enter_async_context(connected(address))
+        await asyncio.gather(peer.aclose(), server.aclose())
+    assert "were given up" not in caplog.text

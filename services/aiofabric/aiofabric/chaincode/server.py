@@ -202,8 +202,10 @@ class _Stream:
             handshake.cancel()
             reader.cancel()
             writer.cancel()
-            await asyncio.wait((reader, writer))
-            self.ended.set()
+            try:
+                await asyncio.wait((reader, writer))
+            finally:  # gRPC cancels this a second time when the peer hangs up
+                self.ended.set()
 
     def _check_handshake(self) -> None:
         if not self.session.is_ready:
