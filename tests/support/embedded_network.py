@@ -96,14 +96,14 @@ class RunningLedger:
 
 
 _OTHERS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
-PORTS = range(20_000 + 6_000 * _OTHERS, 26_000 + 6_000 * _OTHERS)
+TEST_PORTS = range(20_000 + 6_000 * _OTHERS, 26_000 + 6_000 * _OTHERS)
 """Of this test process: what one has just found free, or left for a moment, another one does not take."""
 
 
 def free_port() -> int:
     """Return a port below 32768 that nobody listens on."""
     for _ in range(1000):
-        port = random.choice(PORTS)  # noqa: S311 - any free port will do
+        port = random.choice(TEST_PORTS)  # noqa: S311 - any free port will do
         with socket.socket() as candidate:
             try:
                 candidate.bind(("127.0.0.1", port))

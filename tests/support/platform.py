@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.embedded_network import PORTS
+from support.embedded_network import TEST_PORTS
 from wayproof import ledger as ledgers
 from wayproof import settings
 from wayproof.enrolment import certificate as certificates
@@ -203,7 +203,7 @@ def write_measurements(path: Path, *, start_s: int, count: int, seed: int) -> No
 def free_ports(count: int) -> int:
     """Return the first of some ports in a row on which nobody listens."""
     while True:
-        first = random.choice(PORTS)  # noqa: S311 - a port
+        first = random.choice(TEST_PORTS)  # noqa: S311 - a port
         if all(_is_free(port) for port in range(first, first + count)):
             return first
 
