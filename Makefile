@@ -1,6 +1,6 @@
 # wayproof: two commands do all the set-up: `make demo` and `make test`.
 # Everything bootstraps itself into .venv (uv comes from PyPI). Nothing is installed outside this folder, but for Chromium,
-# SoftHSM and Mosquitto from Debian's packages, by `make test`, where root asks for it and they are missing.
+# SoftHSM, Mosquitto and libfaketime from Debian's packages, by `make test`, where root asks for it and they are missing.
 PYTHON ?= python3
 BIN := .venv/bin
 DISTRIBUTIONS := chaincode services/aiofabric services/verifier services/wayproof
@@ -43,7 +43,7 @@ fabric-fixtures: .venv/.ready ## Record blocks, evidence and refusals of real Fa
 	@PYTHONPATH=tests $(BIN)/python tests/fabric/record_evidence.py bft raft embedded
 	@PYTHONPATH=tests $(BIN)/python tests/fabric/record_gateway_errors.py
 
-test: .venv/.ready lint web browser softhsm mosquitto ## Pass every check and test that this machine can run
+test: .venv/.ready lint web browser softhsm mosquitto faketime ## Pass every check and test that this machine can run
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGUMENTS)
 
 test-fabric: .venv/.ready web ## What needs Fabric's programs: scenarios, faults, the demo; fails without them (make fabric-binaries)
@@ -64,6 +64,14 @@ softhsm: # SoftHSM for the tests of keys in tokens, from Debian's packages
 	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends softhsm2; } >/dev/null 2>&1 \
 	      || echo "SoftHSM could not be installed: the tests of keys in tokens will be skipped"; \
 	  else echo "No SoftHSM here (Debian, Ubuntu: apt install softhsm2): the tests of keys in tokens will be skipped"; fi; }
+
+faketime: # libfaketime for the tests of wrong clocks, from Debian's packages
+	@command -v faketime >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing libfaketime for the tests of wrong clocks …"; \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends faketime; } >/dev/null 2>&1 \
+	      || echo "libfaketime could not be installed: the tests of wrong clocks will be skipped"; \
+	  else echo "No libfaketime here (Debian, Ubuntu: apt install faketime): the tests of wrong clocks will be skipped"; fi; }
 
 mosquitto: # Mosquitto for the tests of certificates and topics, from Debian's packages; its service is not started
 	@command -v mosquitto >/dev/null || test -x /usr/sbin/mosquitto || { \

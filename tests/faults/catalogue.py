@@ -2,6 +2,7 @@
 
 from faults import (
     broker_away,
+    clocks,
     database_away,
     delivery,
     disk_full,
@@ -23,6 +24,7 @@ FAULTS: tuple[Fault, ...] = (
     *database_away.FAULTS,
     *ledger_away.FAULTS,
     *disk_full.FAULTS,
+    *clocks.FAULTS,
     *delivery.FAULTS,
     *poison.FAULTS,
     *oversize.FAULTS,
