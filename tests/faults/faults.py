@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import sys
 import time
+import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -70,7 +71,11 @@ async def run(fault: Fault, options: argparse.Namespace) -> Findings:
         print(f"  {fault.number} {time.strftime('%H:%M:%S')} {text}", flush=True)
 
     trial = Trial(directory, options.seed, options.long, world, say, resume=resume, kills=options.kills)
-    return await fault.run(trial)
+    try:
+        return await fault.run(trial)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other faults have their turn
+        traceback.print_exc()
+        return Findings(failures=[f"broken off: {error!r}"])
 
 
 def main() -> int:
