@@ -36,7 +36,7 @@ SLACK_S = 5.0
 """On a busy machine; the API's own clock is exact."""
 MQTT_WITHIN_S = 150.0
 EVERY_S = 10.0
-ASKED = 100
+ASKED_SHORT, ASKED_LONG = 10, 50
 """Times that the good clients ask, before and during."""
 REQUEST = b"GET /api/v1/organisation HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
 CONNECT = b"\x10"
@@ -105,6 +105,7 @@ async def run(trial: Trial) -> Findings:
     """Measure good clients, let the slow ones come, measure again, and wait until those are ended."""
     findings = Findings()
     count = LONG if trial.is_long else SHORT
+    asked = ASKED_LONG if trial.is_long else ASKED_SHORT
     allow_open_files(4 * count + 1_000)
     async with trial.world() as world, attacked(world) as site:
         good = await site.device("f11-good")
@@ -126,12 +127,12 @@ async def run(trial: Trial) -> Findings:
             plain.sendall(REQUEST)
             return plain
 
-        await asyncio.to_thread(measure, site, good, api, "before", findings)
+        await asyncio.to_thread(measure, site, good, api, "before", findings, asked=asked)
         trial.say(f"{count} slow connections at each")
         with slow(site.devices_port, count, mqtt) as at_broker, slow(api, count, http) as at_api:
             at_api.began_s = time.monotonic()
             waiting = asyncio.create_task(asyncio.to_thread(at_api.wait, within_s=HTTP_WITHIN_S + SLACK_S))
-            await asyncio.to_thread(measure, site, good, api, "during", findings)
+            await asyncio.to_thread(measure, site, good, api, "during", findings, asked=asked)
             await waiting
             findings.require(len(at_api.ended_s) == count, f"the API ended {len(at_api.ended_s)} of {count}")
             findings.figures["api_ended_s"] = round(max(at_api.ended_s, default=0.0), 1)
@@ -162,21 +163,21 @@ def client_hello(context: ssl.SSLContext) -> bytes:
     return outgoing.read()
 
 
-def measure(site: Site, good: Device, api: int, when: str, findings: Findings) -> None:
+def measure(site: Site, good: Device, api: int, when: str, findings: Findings, *, asked: int) -> None:
     """Note how long good clients wait: for an acknowledgement, for a new connection, for an answer of the API."""
     acknowledged: list[float] = []
     connected: list[float] = []
     with site.line(good) as own:
         own.subscribe(site.topic(good.device_id, kind="receipts"))
-        for _ in range(ASKED):
+        for _ in range(asked):
             payload = site.sign(good)
             acknowledged.append(timed(lambda payload=payload: own.publish([(good.topic, payload)])))  # type: ignore[misc]
         assert is_receipted(site, good, own)
-    for _ in range(ASKED // 5):
+    for _ in range(asked // 5):
         with ExitStack() as stack:
             connected.append(timed(lambda stack=stack: stack.enter_context(site.line(good))))  # type: ignore[misc]
     with httpx.Client(base_url=f"http://127.0.0.1:{api}") as client:
-        answered = [timed(lambda: client.get("/api/v1/organisation").raise_for_status()) for _ in range(ASKED)]
+        answered = [timed(lambda: client.get("/api/v1/organisation").raise_for_status()) for _ in range(asked)]
     for what, times in (("acknowledged", acknowledged), ("connected", connected), ("answered", answered)):
         findings.figures[f"{what}_p99_ms_{when}"] = round(p99(times) * 1000, 1)
 
