@@ -19,7 +19,7 @@ from wayproof.observability.health import HEALTH
 from wayproof.settings import Settings
 from wayproof.store import schema
 from wayproof.store.connection import connect
-from wayproof.store.errors import StoreUnavailable
+from wayproof.store.errors import StoreUnavailable, store_errors
 from wayproof_verifier.coldchain import Excursion
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class _Monitor:
     async def _follow(self, recorded_on: Ledger) -> None:
         """Look and record until the database goes away."""
         settings = self._settings
-        with connect(settings.database, application="monitor") as connection:
+        with store_errors(), connect(settings.database, application="monitor") as connection:  # at a commit, too
             schema.require_current(connection)
             rounds = Rounds(connection, organisation=settings.organisation)
             while True:
