@@ -21,7 +21,7 @@ async def test_a_database_that_goes_away_at_a_commit_is_waited_for(monkeypatch: 
 
     monkeypatch.setattr(worker, "connect", lambda *_, **__: nullcontext())
     monkeypatch.setattr(worker, "Rounds", GoingAway)
-    monkeypatch.setattr(worker.schema, "require_current", lambda _: None)
+    monkeypatch.setattr("wayproof.store.schema.require_current", lambda _: None)
     settings: Any = SimpleNamespace(database=None, organisation="ShipperMSP")
     ledger: Any = None
     with pytest.raises(StoreUnavailable):
