@@ -41,6 +41,11 @@ class DatabaseSettings(Section):
 
     dsn: SecretStr
     """libpq connection string. A secret: it may hold a password."""
+    logins: Path | None = None
+    """Folder with ROLE.conninfo for each role (docs/reference/roles.md): user and password in libpq's form, added to
+    the dsn. Without it every process is whoever the dsn says."""
+    role: Identifier | None = None
+    """Which of them to be, whatever the command is: for a container that holds one login only."""
     pool_size: Annotated[int, Field(ge=1, le=100)] = 8
     """Connections that the API keeps; every other process needs one or two."""
 
@@ -300,6 +305,7 @@ def load(path: Path) -> Settings:
 
 
 _PATHS = {
+    ("database", "logins"),
     ("ledger", "tls_ca"),
     ("ledger", "users"),
     ("ledger", "trust_root"),

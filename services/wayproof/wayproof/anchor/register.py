@@ -129,7 +129,7 @@ def _require_retired(head: dict[str, Any], argument: dict[str, Any]) -> None:
 
 
 def _database(settings: Settings) -> Connection:
-    connection = connect(settings.database, application="log")
+    connection = connect(settings.database, application="log", role="log")
     try:
         schema.require_current(connection)
     except Exception:

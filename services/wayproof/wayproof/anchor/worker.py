@@ -159,7 +159,7 @@ async def _store_is_ready(settings: Settings, *, stop: asyncio.Event) -> bool:
 
 
 def _open(settings: Settings) -> Connection:
-    connection = connect(settings.database, application="anchor")
+    connection = connect(settings.database, application="anchor", role="anchor")
     try:
         schema.require_current(connection)
     except WayproofError:

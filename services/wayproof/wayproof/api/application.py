@@ -57,7 +57,7 @@ def build(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            pool = stack.enter_context(open_pool(settings.database, application="api"))
+            pool = stack.enter_context(open_pool(settings.database, application="api", role="api"))
             members = [
                 Member(*await stack.enter_async_context(_connected(settings, user)))
                 for user in ("operator", "registrar")

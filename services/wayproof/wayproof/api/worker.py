@@ -80,7 +80,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _require_tables(settings: Settings) -> None:
     try:
-        with connect(settings.database, application="api") as connection:
+        with connect(settings.database, application="api", role="api") as connection:
             schema.require_current(connection)
     except StoreUnavailable as error:
         logger.warning("the database is away; requests are answered 503 until it is back", extra={"reason": str(error)})

@@ -172,7 +172,7 @@ def _gate(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _store(read: Settings) -> Iterator[Connection]:
-    with connect(read.database, application="device") as connection:
+    with connect(read.database, application="device", role="devices") as connection:
         schema.require_current(connection)
         yield connection
 

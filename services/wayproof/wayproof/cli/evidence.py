@@ -40,7 +40,7 @@ def _run(options: argparse.Namespace) -> int:
 
 async def _write(read: Settings, options: argparse.Namespace, *, out: BinaryIO) -> None:
     async with ledgers.connect(read.ledger, msp_id=read.organisation, user="operator") as (network, ledger):
-        with connect(read.database, application="evidence") as connection:
+        with connect(read.database, application="evidence", role="audit") as connection:
             schema.require_current(connection)
             await write_evidence(
                 read.ledger,

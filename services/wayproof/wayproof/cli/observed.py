@@ -19,7 +19,7 @@ def observe(read: Settings, *, process: str) -> None:
     port = read.metrics.port_of(process)
     if port is not None:
         endpoint = _loaded("wayproof.observability.endpoint", extra="metrics")
-        HEALTH.ask("database", _database(read))
+        HEALTH.ask("database", _database(read, process=process))
         try:
             endpoint.begin(read.metrics.host, port)
         except OSError as error:
@@ -34,12 +34,12 @@ def observe(read: Settings, *, process: str) -> None:
         tracing.turn_on(recorder, rate=read.traces.rate)
 
 
-def _database(read: Settings) -> Callable[[], str]:
+def _database(read: Settings, *, process: str) -> Callable[[], str]:
     """Return a question: whether the database answers, with the tables of this version."""
 
     def ask() -> str:
         try:
-            with connect(read.database, application="health") as connection:
+            with connect(read.database, application="health", role=process) as connection:
                 schema.require_current(connection)
         except WayproofError as error:
             return error.diagnostics()

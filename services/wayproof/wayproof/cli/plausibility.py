@@ -28,7 +28,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _forget(read: Settings) -> None:
     """Remove all flags. Raises StoreError while another process is flagging."""
-    with connect(read.database, application="plausibility") as connection:
+    with connect(read.database, application="plausibility", role="plausibility") as connection:
         schema.require_current(connection)
         if not flags.become_flagger(connection):
             raise StoreError("another process flags this database: stop it first", code="flagger_running")

@@ -122,7 +122,7 @@ def _broker(read: Settings, *, certificate: Path | None, key: Path | None) -> Br
 
 
 def _database(read: Settings) -> Connection:
-    connection = connect(read.database, application="rejections")
+    connection = connect(read.database, application="rejections", role="rejections")
     schema.require_current(connection)
     return connection
 

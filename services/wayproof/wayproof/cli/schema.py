@@ -3,8 +3,9 @@
 import argparse
 
 from wayproof.cli.worker import add_settings, begin
-from wayproof.store import schema
+from wayproof.store import privileges, schema
 from wayproof.store.connection import connect_patiently
+from wayproof.store.roles import OWNER
 
 DATABASE_WITHIN_S = 60.0
 
@@ -22,15 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _apply(options: argparse.Namespace) -> int:
     read = begin(options, process="schema")
-    with connect_patiently(read.database, application="schema", within_s=DATABASE_WITHIN_S) as connection:
+    with connect_patiently(read.database, application="schema", role=OWNER, within_s=DATABASE_WITHIN_S) as connection:
         done = schema.apply(connection)
+        privileges.belong_to(connection, read.organisation)
     print(f"applied: {', '.join(done)}" if done else "nothing to do: the tables are those of this version")
     return 0
 
 
 def _status(options: argparse.Namespace) -> int:
     read = begin(options, process="schema")
-    with connect_patiently(read.database, application="schema", within_s=1.0) as connection:
+    with connect_patiently(read.database, application="schema", role=OWNER, within_s=1.0) as connection:
         schema.require_current(connection)
     print("the tables are those of this version")
     return 0

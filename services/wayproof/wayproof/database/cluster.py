@@ -120,6 +120,10 @@ class Cluster:
         """Return libpq's connection string for a database: a secret, it holds the password. Raises DatabaseError."""
         return f"postgresql://{SUPERUSER}:{self._password()}@{HOST}:{self.port}/{_checked(database)}"
 
+    def address(self, database: str) -> str:
+        """Return the same without user and password: no secret. Raises DatabaseError."""
+        return f"postgresql://{HOST}:{self.port}/{_checked(database)}"
+
     def create_database(self, name: str, *, template: str | None = None) -> bool:
         """Make a database in the running server, as a copy of `template` if one is named; tell whether it was made.
 

@@ -31,7 +31,7 @@ from wayproof.store.audit import Audit, audit
 from wayproof.store.connection import connect
 from wayproof.store.flagged import FlagCount
 from wayproof.up import provision, services
-from wayproof.up.provision import Deployment
+from wayproof.up.provision import Deployment, database_name
 
 Say = Callable[[str], None]
 
@@ -155,7 +155,7 @@ async def _anchored(story: Story) -> Audit:
 async def _flagged(deployment: Deployment) -> Sequence[FlagCount]:
     """Wait until everything is judged for how plausible it is, and return what is flagged."""
     read, deadline = settings.load(deployment.settings(SHIPPER)), time.monotonic() + JUDGED_WITHIN_S
-    with connect(read.database, application="demo") as connection:
+    with connect(read.database, application="demo", role="audit") as connection:
         while True:
             if flags.waiting(connection) == 0 or time.monotonic() > deadline:
                 return flagged.counts(connection)
@@ -164,7 +164,7 @@ async def _flagged(deployment: Deployment) -> Sequence[FlagCount]:
 
 def _audit(story: Story) -> Audit:
     read = settings.load(story.deployment.settings(SHIPPER))
-    with connect(read.database, application="demo") as connection:
+    with connect(read.database, application="demo", role="audit") as connection:
         return audit(connection, log_id=read.require_log().log_id, sent=story.send_logs())
 
 
@@ -228,8 +228,9 @@ async def _tamper_with_a_row(deployment: Deployment, *, say: Say) -> bool:
 
 
 def _psql(deployment: Deployment, statement: str) -> None:
-    read = settings.load(deployment.settings(SHIPPER))
-    command = [str(program("psql")), read.database.dsn.get_secret_value(), "-qc", statement]
+    """Do what no role of a process may do, as the database's superuser."""
+    shipper = next(member for member in deployment.members if member.msp_id == SHIPPER)
+    command = [str(program("psql")), deployment.cluster.dsn(database_name(shipper)), "-qc", statement]
     done = subprocess.run(command, check=False)  # noqa: S603 - our own statement, on our own database
     if done.returncode != 0:
         raise WayproofError("the demo could not change a row of its own database")

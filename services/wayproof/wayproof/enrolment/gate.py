@@ -69,7 +69,7 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
             HEALTH.beat()
             try:
                 if connection is None:
-                    connection = connect(settings.database, application="gate")
+                    connection = connect(settings.database, application="gate", role="gate")
                     schema.require_current(connection)
                 now = now_utc()
                 revoked = revoked_certificates(

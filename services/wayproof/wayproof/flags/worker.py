@@ -65,7 +65,7 @@ class _Judging:
     async def _judge(self) -> None:
         """Judge from the checkpoint on until the database goes away."""
         settings = self._settings.plausibility
-        with connect(self._settings.database, application="plausibility") as connection:
+        with connect(self._settings.database, application="plausibility", role="plausibility") as connection:
             schema.require_current(connection)
             has_said = False
             while not stored.become_flagger(connection):

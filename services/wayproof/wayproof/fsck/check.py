@@ -30,7 +30,7 @@ class Scope:
 async def check(settings: Settings, *, scope: Scope, progress: Progress) -> Findings:
     """Check what the scope says. Raises as the store does; a ledger that is away is among what could not be checked."""
     findings = Findings()
-    with connect(settings.database, application="fsck") as connection:
+    with connect(settings.database, application="fsck", role="audit") as connection:
         schema.require_current(connection)
         with store_errors(), stored.one_snapshot(connection):
             if scope.log and settings.log is not None:
@@ -47,7 +47,11 @@ async def _check_ledger(settings: Settings, connection: Connection, findings: Fi
     reached = ledger_view.checkpoint(connection)
     tick = progress.of("blocks", total=reached.height if reached else 0)
     async with ledgers.connect(settings.ledger, msp_id=settings.organisation, user=USER) as (network, _):
-        with connect(settings.database, application="fsck shadow") as shadow, store_errors(), shadow.transaction():
+        with (
+            connect(settings.database, application="fsck shadow", role="audit") as shadow,
+            store_errors(),
+            shadow.transaction(),
+        ):
             try:
                 await check_ledger(
                     network,

@@ -162,7 +162,7 @@ class PatientStore:
 
     def _opened(self) -> Connection:
         if self._connection is None:
-            self._connection = connect(self._settings, application="ingest")
+            self._connection = connect(self._settings, application="ingest", role="ingest")
             schema.require_current(self._connection)
         return self._connection
 

@@ -104,7 +104,10 @@ class _Monitor:
     async def _follow(self, recorded_on: Ledger) -> None:
         """Look and record until the database goes away."""
         settings = self._settings
-        with store_errors(), connect(settings.database, application="monitor") as connection:  # at a commit, too
+        with (
+            store_errors(),  # at a commit, too
+            connect(settings.database, application="monitor", role="monitor") as connection,
+        ):
             schema.require_current(connection)
             rounds = Rounds(connection, organisation=settings.organisation)
             while True:

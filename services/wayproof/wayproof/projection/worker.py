@@ -82,7 +82,7 @@ class _Projection:
     async def _project(self) -> None:
         """Project from the checkpoint on until the database or the ledger goes away."""
         settings = self._settings
-        with connect(settings.database, application="projection") as connection:
+        with connect(settings.database, application="projection", role="projection") as connection:
             schema.require_current(connection)
             await _wait_for_turn(connection)
             async with ledger.connect(settings.ledger, msp_id=settings.organisation, user=USER) as (network, _):

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 
 import psycopg
 from psycopg import IsolationLevel
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from wayproof.settings import DatabaseSettings
-from wayproof.store.errors import StoreUnavailable, store_errors
+from wayproof.store.errors import LoginMissing, StoreUnavailable, store_errors
+from wayproof.store.roles import OWNER
 
 Row = dict[str, object]
 Connection = psycopg.Connection[dict[str, object]]
@@ -21,13 +23,17 @@ Pool = ConnectionPool[Connection]
 
 CONNECT_WITHIN_S = 10
 RETRY_S = 0.2
+SUFFIX = ".conninfo"
 
 
-def connect(settings: DatabaseSettings, *, application: str) -> Connection:
-    """Open a connection. `application` is how the database's own views name the process. Raises StoreUnavailable."""
+def connect(settings: DatabaseSettings, *, application: str, role: str = OWNER) -> Connection:
+    """Open a connection with the login of a role, where the settings name logins.
+
+    `application` is how the database's own views name the process. Raises StoreUnavailable, LoginMissing.
+    """
     with store_errors():
         return psycopg.connect(
-            settings.dsn.get_secret_value(),
+            conninfo(settings, role=role),
             autocommit=True,
             row_factory=dict_row,
             application_name=f"wayproof {application}",
@@ -35,12 +41,33 @@ def connect(settings: DatabaseSettings, *, application: str) -> Connection:
         )
 
 
-def connect_patiently(settings: DatabaseSettings, *, application: str, within_s: float) -> Connection:
-    """Open a connection, trying again while the database is starting or recovering. Raises StoreUnavailable."""
+def conninfo(settings: DatabaseSettings, *, role: str) -> str:
+    """Return what libpq connects with as a role: a secret. Raises LoginMissing.
+
+    The role's file is read each time, so that a password can be changed while processes run.
+    """
+    dsn = settings.dsn.get_secret_value()
+    if settings.logins is None:
+        return dsn
+    path = settings.logins / f"{settings.role or role}{SUFFIX}"
+    try:
+        login = conninfo_to_dict(path.read_text("utf-8"))
+    except OSError as error:
+        raise LoginMissing(
+            f"{path} cannot be read ({error.strerror}): this command acts as the role {settings.role or role} and "
+            "needs its login (docs/reference/roles.md)"
+        ) from error
+    return make_conninfo(dsn, **login)
+
+
+def connect_patiently(
+    settings: DatabaseSettings, *, application: str, within_s: float, role: str = OWNER
+) -> Connection:
+    """Open a connection as `connect` does, trying again while the database is starting or recovering."""
     deadline = time.monotonic() + within_s
     while True:
         try:
-            return connect(settings, application=application)
+            return connect(settings, application=application, role=role)
         except StoreUnavailable:
             if time.monotonic() > deadline:
                 raise
@@ -48,10 +75,10 @@ def connect_patiently(settings: DatabaseSettings, *, application: str, within_s:
 
 
 @contextmanager
-def open_pool(settings: DatabaseSettings, *, application: str) -> Iterator[Pool]:
+def open_pool(settings: DatabaseSettings, *, application: str, role: str = OWNER) -> Iterator[Pool]:
     """Yield a pool of connections for many short questions; it checks each one before it lends it."""
     pool: Pool = ConnectionPool(
-        settings.dsn.get_secret_value(),
+        conninfo(settings, role=role),
         min_size=1,
         max_size=settings.pool_size,
         kwargs={"autocommit": True, "row_factory": dict_row, "application_name": f"wayproof {application}"},

@@ -3,6 +3,7 @@
 StoreError                 the database refused or broke
 ├── StoreUnavailable       it cannot be reached, or went away: what was not committed is not there; try again
 │   └── StoreFull          its disk has no room: the same, once somebody made room
+├── LoginMissing           the settings name logins, and there is none for the role that is asked for
 └── SchemaError            the tables are not those that this version needs
 """
 
@@ -30,6 +31,12 @@ class StoreFull(StoreUnavailable):
     """The database's disk is full. Nothing of the open transaction is kept: make room, and it goes on by itself."""
 
     code = "store_full"
+
+
+class LoginMissing(StoreError):  # noqa: N818 - says what is missing
+    """There is no login for a role."""
+
+    code = "database_login_missing"
 
 
 class SchemaError(StoreError):

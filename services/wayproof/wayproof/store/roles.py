@@ -231,4 +231,8 @@ ROLES: tuple[Role, ...] = (
 )
 """All roles."""
 
-ROLE_NAMES = (OWNER, *(role.name for role in ROLES))
+WITHOUT_A_COMMAND = ("dashboards", "partner", "erasure")
+"""Roles that no command of ours takes: a login is made when somebody needs it."""
+
+TAKEN_BY_COMMANDS = (OWNER, *(role.name for role in ROLES if role.name not in WITHOUT_A_COMMAND))
+"""Roles that a deployment's commands take."""

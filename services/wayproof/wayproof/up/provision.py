@@ -4,7 +4,8 @@
 
     deployment.toml                     ports and organisations
     database/ ledger/                   PostgreSQL's files, the ledger's
-    organisations/MSP/settings.toml     what the organisation's processes are told (0600: it holds a password)
+    organisations/MSP/settings.toml     what the organisation's processes are told
+    organisations/MSP/logins/           who they are in the database: ROLE.conninfo for each role (0600)
     organisations/MSP/{checkpoint,receipt}.pem   keys of its log, where it keeps one (0600)
     organisations/MSP/enrolment/        authorities and certificates, where the broker asks for them
     broker/                             Mosquitto's configuration and data, where it is the broker
@@ -24,7 +25,7 @@ from wayproof.database.cluster import Cluster
 from wayproof.errors import WayproofError
 from wayproof.ledger import CONTRACT
 from wayproof.log.keys import generate_key
-from wayproof.up import brokers, ledgers
+from wayproof.up import brokers, ledgers, logins
 from wayproof.up.ledgers import Access, Kind
 from wayproof_verifier.trust import TrustRoot
 
@@ -194,11 +195,13 @@ def _write_settings(
 ) -> None:
     path = deployment.settings(member.msp_id)
     path.parent.mkdir(parents=True)
+    logins.generate(path.parent, database=database_name(member))
     lines = [
         f"organisation = {_text(member.msp_id)}",
         f"name = {_text(member.name)}",
         "\n[database]",
-        f"dsn = {_text(deployment.cluster.dsn(database_name(member)))}",
+        f"dsn = {_text(deployment.cluster.address(database_name(member)))}",
+        f"logins = {_text(logins.FOLDER)}",
         "\n[ledger]",
         f"kind = {_text(deployment.ledger_kind)}",
         f"endpoint = {_text(access.endpoint)}",

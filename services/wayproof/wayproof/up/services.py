@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 
-from wayproof.up import brokers, ledgers
+from wayproof.up import brokers, ledgers, logins
 from wayproof.up.ledgers import Kind
 from wayproof.up.provision import Deployment, Member, database_name
 from wayproof.up.supervisor import Service, Supervisor
@@ -60,8 +60,11 @@ async def running(deployment: Deployment, *, say: Say, pages: bool = True) -> As
 
 
 async def _database_of(deployment: Deployment, member: Member, supervisor: Supervisor) -> None:
-    """Make an organisation's database unless it is there, and bring its tables to this version."""
+    """Make an organisation's database and its logins unless they are there, and bring its tables to this version."""
     await asyncio.to_thread(deployment.cluster.create_database, database_name(member))
+    await asyncio.to_thread(
+        logins.admit, deployment.settings(member.msp_id).parent, superuser=deployment.cluster.dsn(database_name(member))
+    )
     await supervisor.run_once(_name("schema", member), _command("schema", "apply", *_settings(deployment, member)))
 
 
