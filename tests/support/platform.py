@@ -90,7 +90,7 @@ class Platform:
 
 @asynccontextmanager
 async def running_platform(
-    directory: Path, *, resume: bool = False, broker: brokers.Kind = "amqtt"
+    directory: Path, *, resume: bool = False, broker: brokers.Kind = "amqtt", pages: bool = False
 ) -> AsyncIterator[Platform]:
     """Make a deployment (or go on with one), run it, and yield it with its devices registered and attached."""
     if resume:
@@ -104,7 +104,7 @@ async def running_platform(
             intervals_s=INTERVALS_S,
         )
         _tell_more(deployment)
-    async with services.running(deployment, say=lambda _: None, pages=False) as supervisor:
+    async with services.running(deployment, say=lambda _: None, pages=pages) as supervisor:
         folders = [directory / "devices" / f"device-{number}" for number in range(DEVICES)]
         if not resume:
             await _equip(deployment, folders)
