@@ -10,6 +10,7 @@ requests go to the real process over HTTP, one after the other, each shipment fo
 import argparse
 import os
 import random
+import secrets
 import statistics
 import subprocess
 import sys
@@ -27,12 +28,15 @@ from support.database import NOT_DURABLE, running_cluster
 from support.embedded_network import free_port
 from support.log_store import opened
 from wayproof.ledger import CONTRACT, ENTRY_POINT, USERS
-from wayproof.store import readings
+from wayproof.store import privileges, readings
+from wayproof.store.logins import Login, admit_logins
 
 LOADER = Path(__file__).with_suffix(".sql")
 READINGS_PER_INSTANT = 2
 ORGANISATION = "ShipperMSP"
 SEED = 4
+API = Login("api", user="trace_api", password=secrets.token_urlsafe())
+"""The API sees the rows of its role only, as in a deployment."""
 
 
 def main() -> None:
@@ -42,10 +46,16 @@ def main() -> None:
         directory = Path(folder)
         with running_cluster(directory / "database", arguments=NOT_DURABLE) as cluster:
             dsn = cluster.new_database()
-            with opened(dsn, apply=True):
-                pass
+            with opened(dsn, apply=True) as connection:
+                privileges.belong_to(connection, ORGANISATION)
+                admit_logins(connection, [API])
             _load(dsn, options)
-            with _serving(directory, dsn) as client:
+            served = (
+                dsn
+                if options.as_superuser
+                else psycopg.conninfo.make_conninfo(dsn, user=API.user, password=API.password)
+            )
+            with _serving(directory, served) as client:
                 _measure(client, options)
             _explain(dsn)
 
@@ -56,6 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--messages", type=int, default=100, help="of each shipment")
     parser.add_argument("--instants", type=int, default=5, help="of each message, two readings an instant")
     parser.add_argument("--requests", type=int, default=500)
+    parser.add_argument("--as-superuser", action="store_true", help="not with the rights of the API's role")
     parser.add_argument("--without-monitor", action="store_true", help="no views of a monitor: judged when asked")
     return parser.parse_args()
 
