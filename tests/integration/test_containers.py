@@ -424,7 +424,7 @@ def test_the_database_s_first_start_makes_an_owner_and_a_reader(tmp_path: Path) 
 
         owner = settings.DatabaseSettings.model_validate({"dsn": f"{dsn}wayproof_owner"})
         with connect(owner, application="test") as connection:
-            assert schema.apply(connection)
+            assert schema.apply(connection)  # all roles are there: the owner may make none
         reader = settings.DatabaseSettings.model_validate({"dsn": f"{dsn}wayproof_reader"})
         with connect(reader, application="test") as connection:
             schema.require_current(connection)
@@ -433,6 +433,9 @@ def test_the_database_s_first_start_makes_an_owner_and_a_reader(tmp_path: Path) 
             connection.execute("SET default_transaction_read_only = off")
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute("DELETE FROM schema_migration")
+            for statement in ("SELECT payload FROM message", "SELECT FROM device_claim"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(statement)
 
 
 _ROLES = {"wayproof_owner": "database", "wayproof_reader": "database_reader"}
