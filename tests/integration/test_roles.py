@@ -1,9 +1,11 @@
 """What each role may do: exactly what `wayproof.store.roles` says, tried statement by statement."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 from psycopg import sql
@@ -12,12 +14,15 @@ from pydantic import SecretStr
 
 from support.database import RunningCluster
 from wayproof.settings import DatabaseSettings
-from wayproof.store import privileges, schema
+from wayproof.store import log, privileges, schema
 from wayproof.store.connection import Connection, connect
 from wayproof.store.errors import SchemaError
+from wayproof.store.messages import Numbers, add_messages
+from wayproof.store.new_message import NewMessage
 from wayproof.store.roles import EVIDENCE, ROLES, Privilege, Role
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference/roles.md"
+REFUSED: Mapping[str, Any] = MappingProxyType({"topic": "t", "payload": b"", "salt": b"", "rejection": "malformed"})
 SECTION = r"^### `(\w+)`\n.*?\n\n(.*?)(?=\n\n|\Z)"
 BY_COLUMN = {
     "SELECT": "SELECT {column} FROM {table} LIMIT 0",
@@ -154,6 +159,27 @@ def test_an_owner_who_may_not_make_roles_is_told_what_a_superuser_runs(postgres:
             connection.execute("RESET ROLE")
             connection.execute("ALTER ROLE gate_of_before RENAME TO wayproof_gate")
             connection.execute("DROP ROLE plain_owner")
+
+
+def test_ingest_adds_the_anchor_seals_and_a_person_cuts_a_closed_epoch_each_by_its_role(database: Connection) -> None:
+    roles = {role.name: role for role in ROLES}
+    with acting_as(database, roles["log"]):
+        log.begin_epoch(database, log_id="log", epoch=1)
+    new = [
+        NewMessage(device_id="device", received_at_ms=1, entry=bytes([n]) * 32, message_hash=bytes([n]) * 32, **REFUSED)
+        for n in range(3)
+    ]
+    with acting_as(database, roles["ingest"]), database.transaction():
+        assert len(add_messages(database, new, numbers=Numbers())) == 3
+    with acting_as(database, roles["anchor"]), database.transaction():
+        assert log.seal(database, epoch=1, limit=2) == (2, 2)
+    with acting_as(database, roles["anchor"]), database.transaction():
+        assert log.seal(database, epoch=1, limit=2) == (1, 3)
+    with acting_as(database, roles["log"]), database.transaction():
+        log.cut(database, epoch=1, size=1)
+        log.begin_epoch(database, log_id="log", epoch=2)
+    with acting_as(database, roles["anchor"]), database.transaction():
+        assert log.seal(database, epoch=2, limit=9) == (2, 2)
 
 
 def test_a_database_is_one_organisation_s(database: Connection) -> None:
