@@ -1,6 +1,8 @@
 """The gate as it is looked at: what Mosquitto drops is counted, whom it could not close is said, and its health."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,9 +81,34 @@ def test_a_revoked_device_waits_until_its_connection_could_be_closed(broker: Run
     assert gate.STILL_CONNECTED.values() == {(): 1.0}
     assert [it.partition(":")[0] for it in HEALTH.missing()] == ["lists"]
     broker.start()
-    with broker.client(broker.device("reefer-2")) as other:
-        until(lambda: other.is_connected)  # it listens a moment before it knows what SIGHUP is
-    kept.follow([broker.issued["reefer-1"]], now=now_utc())
+
+    def is_closed() -> bool:
+        kept.follow([broker.issued["reefer-1"]], now=now_utc())
+        return not HEALTH.missing() and gate.STILL_CONNECTED.values() == {(): 0.0}
+
+    until(is_closed)
     assert gate.STILL_CONNECTED.values() == {(): 0.0}
     assert gate.DENIED.values() == {(): 1.0}
     assert HEALTH.missing() == []
+    assert broker.process is not None
+    assert broker.process.poll() is None
+
+
+def test_a_broker_that_does_not_catch_sighup_yet_is_not_ended_by_it(broker: RunningMosquitto, tmp_path: Path) -> None:
+    program = shutil.which("sleep")
+    assert program is not None
+    broker.device("reefer-1")
+    pid_file = tmp_path / "starting.pid"
+    kept = gate.Gate(broker.folder, organisation=ORGANISATION, broker=broker.settings(), pid=pid_file)
+    named_like_it = shutil.copy(program, tmp_path / gate.PROGRAM)
+    with subprocess.Popen([named_like_it, "60"]) as starting:
+        try:
+            until(lambda: Path(f"/proc/{starting.pid}/comm").read_text("ascii").strip() == gate.PROGRAM)
+            pid_file.write_text(str(starting.pid), "ascii")
+            kept.follow([broker.issued["reefer-1"]], now=now_utc())
+            assert not kept.is_heeded
+            assert "still starting" in HEALTH.missing()[0]
+            with pytest.raises(subprocess.TimeoutExpired):
+                starting.wait(0.5)
+        finally:
+            starting.kill()

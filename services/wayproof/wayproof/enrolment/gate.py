@@ -171,9 +171,22 @@ class Gate:
 
 
 def _mosquitto(pid_file: Path) -> int:
-    """Return Mosquitto's process id. Raises ValueError for a number that another process has by now, OSError."""
+    """Return Mosquitto's process id.
+
+    Raises OSError, and ValueError for a number that another process has by now or while Mosquitto would not catch
+    SIGHUP: it listens, and has written its number, before it says what the signal means, and would be ended by it.
+    """
     pid = int(pid_file.read_text("ascii"))
-    name = Path(f"/proc/{pid}/comm")
-    if name.parent.parent.exists() and name.read_text("ascii").strip() != PROGRAM:
-        raise ValueError(f"process {pid} is not {PROGRAM}")
+    process = Path(f"/proc/{pid}")
+    if process.parent.exists():
+        if (process / "comm").read_text("ascii").strip() != PROGRAM:
+            raise ValueError(f"process {pid} is not {PROGRAM}")
+        if not _catches(process / "status", signal.SIGHUP):
+            raise ValueError(f"process {pid} is still starting")
     return pid
+
+
+def _catches(status: Path, number: signal.Signals) -> bool:
+    """Tell from a process's status whether it has a handler for a signal (proc(5): `SigCgt`, bit 0 is signal 1)."""
+    caught = next(line for line in status.read_text("utf-8").splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> number - 1 & 1)
