@@ -59,22 +59,11 @@ class IngestWorld:
 
     def register(self, device: Device, *, home_log: str = LOG_ID, organisation: str = "", signs: bool = True) -> None:
         """Register a device as the projection would."""
-        self.connection.execute(
-            "INSERT INTO device (device_id, organisation, home_log, model, status, head)"
-            " VALUES (%s, %s, %s, 'logger', 'active', '{}')",
-            [device.device_id, organisation or device.organisation, home_log],
-        )
-        self.add_key(device, ordinal=0, signs=signs)
+        register_device(self.connection, device, home_log=home_log, organisation=organisation, signs=signs)
 
     def add_key(self, device: Device, *, ordinal: int, signs: bool = True) -> None:
         """Give a device a key; the one before has ended."""
-        key = (device.key.key_id, device.algorithm, device.spki) if signs else (None, "none", None)
-        self.connection.execute(
-            "UPDATE device_key SET ended_block = 7 WHERE device_id = %s AND ended_block IS NULL", [device.device_id]
-        )
-        self.connection.execute(
-            "INSERT INTO device_key VALUES (%s, %s, %s, %s, %s, 0)", [device.device_id, ordinal, *key]
-        )
+        add_key(self.connection, device, ordinal=ordinal, signs=signs)
 
     # --- what is sent -------------------------------------------------------------------------------------------------
 
@@ -187,22 +176,50 @@ def ingest_world(
 ) -> Iterator[IngestWorld]:
     """Make a fresh world on a database server and a broker."""
     dsn = postgres.new_database()
-    key = published_key("receipts")
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / "receipt.pem").write_bytes(pem)
+    key = write_receipt_key(folder)
     settings_file = folder / "settings.toml"
-    settings_file.write_text(_settings(dsn, broker.port, client_id=f"ingest-{name or dsn.rpartition('/')[2]}"), "utf-8")
+    client_id = f"ingest-{name or dsn.rpartition('/')[2]}"
+    told = settings_text(dsn, f'kind = "amqtt"\nhost = "127.0.0.1"\nport = {broker.port}', client_id=client_id)
+    settings_file.write_text(told, "utf-8")
     with connect(settings.load(settings_file).database, application="test") as connection:
         schema.apply(connection)
         if log_is_registered:
             register_log(connection)
         publisher = paho.Client(CallbackAPIVersion.VERSION2)
         publisher.max_queued_messages_set(0)
-        world = IngestWorld(settings_file, connection, publisher, PublicKey.from_spki(public_spki(key)))
+        world = IngestWorld(settings_file, connection, publisher, key)
         _open_session(world.settings.require_ingest().client_id, broker.port)
         with _connected(world, broker.port):
             yield world
         world.connection.close()
+
+
+def register_device(
+    connection: Connection, device: Device, *, home_log: str = LOG_ID, organisation: str = "", signs: bool = True
+) -> None:
+    """Register a device as the projection would."""
+    connection.execute(
+        "INSERT INTO device (device_id, organisation, home_log, model, status, head)"
+        " VALUES (%s, %s, %s, 'logger', 'active', '{}')",
+        [device.device_id, organisation or device.organisation, home_log],
+    )
+    add_key(connection, device, ordinal=0, signs=signs)
+
+
+def add_key(connection: Connection, device: Device, *, ordinal: int, signs: bool = True) -> None:
+    """Give a device a key; the one before has ended."""
+    key = (device.key.key_id, device.algorithm, device.spki) if signs else (None, "none", None)
+    connection.execute(
+        "UPDATE device_key SET ended_block = 7 WHERE device_id = %s AND ended_block IS NULL", [device.device_id]
+    )
+    connection.execute("INSERT INTO device_key VALUES (%s, %s, %s, %s, %s, 0)", [device.device_id, ordinal, *key])
+
+
+def write_receipt_key(folder: Path) -> PublicKey:
+    """Write the key that receipts are signed with, as `settings_text` names it; return its public half."""
+    key = published_key("receipts")
+    (folder / "receipt.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return PublicKey.from_spki(public_spki(key))
 
 
 def _open_session(client_id: str, port: int) -> None:
@@ -243,7 +260,8 @@ def _connected(world: IngestWorld, port: int) -> Iterator[None]:
         world.publisher.loop_stop()
 
 
-def _settings(dsn: str, port: int, *, client_id: str) -> str:
+def settings_text(dsn: str, broker: str, *, client_id: str) -> str:
+    """Return a settings file for ingest; `broker` is the inside of `[broker]`."""
     return f"""
 organisation = "{ORGANISATION}"
 [database]
@@ -256,9 +274,7 @@ channel = "unused"
 contract = "unused"
 users = "unused"
 [broker]
-kind = "amqtt"
-host = "127.0.0.1"
-port = {port}
+{broker}
 [log]
 log_id = "{LOG_ID}"
 origin = "shipper.example/log"

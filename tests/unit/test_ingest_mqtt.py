@@ -153,12 +153,18 @@ def test_connect_and_subscribe_are_what_paho_sends(version: Version) -> None:
     ]
 
 
+def test_connack_says_whether_there_are_shared_subscriptions_and_in_mqtt_5_silence_means_yes() -> None:
+    said = {b"\x00\x00\x00": True, b"\x00\x00\x02\x2a\x01": True, b"\x00\x00\x02\x2a\x00": False}
+    assert {it: packets.read_connack(it, version=V5).has_shared_subscriptions for it in said} == said
+    assert not packets.read_connack(b"\x00\x00", version=V311).has_shared_subscriptions
+
+
 def test_connack_says_whether_the_session_was_kept_and_its_limits() -> None:
     assert packets.read_connack(b"\x01\x00", version=V311).session_was_kept
     read = packets.read_connack(b"\x00\x00\x08\x21\x00\x14\x12\x00\x00\x2a\x00", version=V5)
     assert (read.session_was_kept, read.receive_maximum, read.keep_alive_s) == (False, 20, None)
     assert packets.read_connack(b"\x00\x00\x03\x13\x00\x0a", version=V5).keep_alive_s == 10
-    for refused in (b"\x00\x05", b"", b"\x00"):
+    for refused in (b"\x00\x05", b"", b"\x00", b"\x00\x01", b"\x00\x84"):
         with pytest.raises(MqttError):
             packets.read_connack(refused, version=V311)
     for broken in (b"\x00\x00\x04\x21\x00\x14", b"\x00\x00\x02\x77\x00", b"\x00\x00"):

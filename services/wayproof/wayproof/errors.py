@@ -9,6 +9,7 @@ WayproofError
 │   ├── TileError          a tile is missing or damaged
 │   └── CheckpointError    a checkpoint is not one that this key signed
 ├── settings.SettingsError                 the settings are not there, or not usable
+│   └── ingest.subscription.SharedSubscriptionUnavailable   `ingest.share` with a broker or client that has none
 ├── store.errors.StoreError                the database refused
 │   ├── StoreUnavailable                   it cannot be reached: try again
 │   │   └── StoreFull                      its disk has no room

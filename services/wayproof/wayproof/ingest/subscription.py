@@ -5,12 +5,27 @@ from typing import Protocol
 
 from wayproof.errors import WayproofError
 from wayproof.ingest.arrivals import Arrival
+from wayproof.settings import SettingsError
+
+SHARED = "$share/"
+"""How the filter of a shared subscription begins (MQTT 5 §4.8.2)."""
 
 
 class SubscriberEnded(WayproofError):  # noqa: N818 - a state, not a fault
     """The thread that talks to the broker has ended: this process must start again."""
 
     code = "subscriber_ended"
+
+
+class SharedSubscriptionUnavailable(SettingsError):  # noqa: N818 - what the broker has is no fault
+    """`ingest.share` is set, and the broker or the client has no shared subscriptions. Waiting does not help."""
+
+    code = "shared_subscription_unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"ingest.share: {reason}; leave it out and run one ingest process, or use a broker with MQTT 5"
+        )
 
 
 class Subscription(Protocol):
@@ -24,7 +39,7 @@ class Subscription(Protocol):
         """Begin to connect."""
 
     def require_alive(self) -> None:
-        """Raise SubscriberEnded unless the thread lives."""
+        """Raise SubscriberEnded unless the thread lives, SharedSubscriptionUnavailable if that ended it."""
 
     def acknowledge(self, arrivals: Sequence[Arrival]) -> None:
         """Let the broker forget messages, in this order, if they came by the present connection."""

@@ -25,10 +25,10 @@ from wayproof.ingest.mqtt import Reader
 from wayproof.ingest.receipts import ReceiptKey, receipts
 from wayproof.ingest.signatures import Verifiers
 from wayproof.ingest.subscriber import Subscriber
-from wayproof.ingest.subscription import Subscription
+from wayproof.ingest.subscription import SHARED, SharedSubscriptionUnavailable, Subscription
 from wayproof.ingest.tally import Tally
 from wayproof.observability.health import HEALTH
-from wayproof.settings import DatabaseSettings, IngestSettings, Settings, SettingsError
+from wayproof.settings import DatabaseSettings, IngestSettings, Settings
 from wayproof.store import schema
 from wayproof.store.connection import Connection, connect
 from wayproof.store.errors import StoreUnavailable, store_errors
@@ -119,8 +119,10 @@ def _subscription(settings: Settings, arrivals: Arrivals) -> Subscription:
     topic_filter = messages_topic(settings.organisation, device_id="any").replace("/any/", "/+/")
     if ingest.share:
         if broker.kind == "amqtt":
-            raise SettingsError("ingest.share: the embedded broker has no shared subscriptions; leave it out")
-        topic_filter = f"$share/{ingest.share}/{topic_filter}"
+            raise SharedSubscriptionUnavailable("the embedded broker speaks MQTT 3.1.1")
+        if ingest.client == "paho":
+            raise SharedSubscriptionUnavailable("the client `paho` speaks MQTT 3.1.1, `lean` has them")
+        topic_filter = f"{SHARED}{ingest.share}/{topic_filter}"
     client: type[Reader | Subscriber] = Reader if ingest.client == "lean" else Subscriber
     return client(broker, client_id=ingest.client_id, topic_filter=topic_filter, arrivals=arrivals)
 

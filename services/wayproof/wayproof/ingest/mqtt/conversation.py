@@ -13,7 +13,8 @@ from wayproof.ingest.mqtt import packets
 from wayproof.ingest.mqtt.bell import Bell
 from wayproof.ingest.mqtt.framer import Framer, Packet
 from wayproof.ingest.mqtt.outbox import Outbox
-from wayproof.ingest.mqtt.packets import Kind, MqttError, Version
+from wayproof.ingest.mqtt.packets import Kind, MqttError, Version, VersionError
+from wayproof.ingest.subscription import SHARED, SharedSubscriptionUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,13 @@ class Session:
     topic_filter: str
     receive_maximum: int
     """Most messages that the broker may send ahead of our acknowledgements (MQTT 5)."""
+    kept_s: int = packets.KEEPS_SESSION
+    """How long the broker keeps the session while we are away (MQTT 5)."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes take turns with us."""
+        return self.topic_filter.startswith(SHARED)
 
 
 class Conversation:
@@ -54,6 +62,7 @@ class Conversation:
             version=session.version,
             keep_alive_s=KEEP_ALIVE_S,
             receive_maximum=session.receive_maximum,
+            session_s=session.kept_s,
         )
         self._pinged_at_s = self._heard_at_s = time.monotonic()
         self._is_more_to_read = False
@@ -62,7 +71,8 @@ class Conversation:
     def hold(self, bell: Bell, *, stopping: threading.Event) -> None:
         """Read and write until the connection ends; the bell rings when the outbox has something new.
 
-        Raises OSError for what ends it. Once `stopping` is set, what is ready is sent, and leave is taken.
+        Raises OSError for what ends it, SharedSubscriptionUnavailable for a broker that has none. Once `stopping` is
+        set, what is ready is sent, and leave is taken.
         """
         self._socket.setblocking(False)  # noqa: FBT003 - the standard library's own signature
         with selectors.DefaultSelector() as selector:
@@ -123,7 +133,7 @@ class Conversation:
         if packet.kind == Kind.PUBACK:
             self._outbox.acknowledged(packets.read_puback(packet.body))
         elif packet.kind == Kind.CONNACK:
-            self._accepted(packets.read_connack(packet.body, version=self._session.version))
+            self._accepted(self._connack(packet.body))
         elif packet.kind == Kind.SUBACK:
             if not packets.read_suback(packet.body, version=self._session.version):
                 logger.error("the broker refused the subscription", extra={"topic_filter": self._session.topic_filter})
@@ -134,6 +144,17 @@ class Conversation:
             raise MqttError(f"the broker ended the session with code {code:#x}")
         elif packet.kind != Kind.PINGRESP:
             raise MqttError(f"the broker sent a packet of kind {packet.kind}")
+
+    def _connack(self, body: bytes) -> packets.Connack:
+        try:
+            connack = packets.read_connack(body, version=self._session.version)
+        except VersionError as error:
+            if self._session.is_shared:
+                raise SharedSubscriptionUnavailable(str(error)) from error
+            raise
+        if self._session.is_shared and not connack.has_shared_subscriptions:
+            raise SharedSubscriptionUnavailable("the broker says that it has no shared subscriptions")
+        return connack
 
     def _accepted(self, connack: packets.Connack) -> None:
         logger.info("connected", extra={"session_was_kept": connack.session_was_kept})

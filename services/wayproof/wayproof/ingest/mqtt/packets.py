@@ -14,7 +14,9 @@ KEEPS_SESSION = 0xFFFFFFFF
 _PUBACK = struct.Struct(">BBH")
 _QOS_1 = 1
 _FAILURE = 0x80
-_SESSION_EXPIRY, _RECEIVE_MAXIMUM, _SERVER_KEEP_ALIVE = 0x11, 0x21, 0x13
+_SESSION_EXPIRY, _RECEIVE_MAXIMUM, _SERVER_KEEP_ALIVE, _SHARED_SUBSCRIPTIONS = 0x11, 0x21, 0x13, 0x2A
+_OTHER_VERSION = (0x01, 0x84)
+"""Refusals of a broker that does not speak our version: the first is MQTT 3.1.1's."""
 _MOST_IN_FLIGHT = 65_535
 _WIDTHS = {0x11: 4, 0x13: 2, 0x21: 2, 0x22: 2, 0x24: 1, 0x25: 1, 0x27: 4, 0x28: 1, 0x29: 1, 0x2A: 1}
 _TEXTS = {0x12: 1, 0x15: 1, 0x16: 1, 0x1A: 1, 0x1C: 1, 0x1F: 1, 0x26: 2}  # by how many strings they have
@@ -22,6 +24,10 @@ _TEXTS = {0x12: 1, 0x15: 1, 0x16: 1, 0x1A: 1, 0x1C: 1, 0x1F: 1, 0x26: 2}  # by h
 
 class MqttError(ConnectionError):
     """The broker says what the protocol does not allow, or refuses us: the connection ends."""
+
+
+class VersionError(MqttError):
+    """The broker does not speak our version of MQTT."""
 
 
 class Version(IntEnum):
@@ -44,19 +50,23 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Connack:
-    """What the broker says to CONNECT: whether it kept our session, and its limits (MQTT 5)."""
+    """What the broker says to CONNECT: whether it kept our session, and what it can (MQTT 5)."""
 
     session_was_kept: bool
     receive_maximum: int = _MOST_IN_FLIGHT
     keep_alive_s: int | None = None
+    has_shared_subscriptions: bool = False
+    """In MQTT 5 a broker that does not say has them (§3.2.2.3.13)."""
 
 
-def connect(client_id: str, *, version: Version, keep_alive_s: int, receive_maximum: int) -> bytes:
-    """Return CONNECT for a session that stays; in MQTT 5 with at most so many messages unacknowledged."""
+def connect(
+    client_id: str, *, version: Version, keep_alive_s: int, receive_maximum: int, session_s: int = KEEPS_SESSION
+) -> bytes:
+    """Return CONNECT for a session that stays; in MQTT 5 for `session_s`, with at most so many unacknowledged."""
     head = _text("MQTT") + bytes((version, 0)) + struct.pack(">H", keep_alive_s)
     properties = b""
     if version is Version.V5:
-        given = struct.pack(">BIBH", _SESSION_EXPIRY, KEEPS_SESSION, _RECEIVE_MAXIMUM, receive_maximum)
+        given = struct.pack(">BIBH", _SESSION_EXPIRY, session_s, _RECEIVE_MAXIMUM, receive_maximum)
         properties = length(len(given)) + given
     return _packet(0x10, head + properties + _text(client_id))
 
@@ -80,16 +90,23 @@ def pubacks(packet_ids: Iterable[int]) -> bytes:
 
 
 def read_connack(body: bytes, *, version: Version) -> Connack:
-    """Read CONNACK. Raises MqttError if it refuses us."""
+    """Read CONNACK. Raises MqttError if it refuses us, VersionError if that is for the protocol's version."""
     if len(body) < 2:  # noqa: PLR2004 - flags and a code
         raise MqttError("CONNACK is cut short")
+    if body[1] in _OTHER_VERSION:
+        raise VersionError(f"the broker does not speak MQTT {'5' if version is Version.V5 else '3.1.1'}")
     if body[1]:
         raise MqttError(f"the broker refused us with code {body[1]}")
     session_was_kept = bool(body[0] & 1)
     if version is Version.V311:
         return Connack(session_was_kept)
     found = _properties(body[2:])
-    return Connack(session_was_kept, found.get(_RECEIVE_MAXIMUM, _MOST_IN_FLIGHT), found.get(_SERVER_KEEP_ALIVE))
+    return Connack(
+        session_was_kept,
+        found.get(_RECEIVE_MAXIMUM, _MOST_IN_FLIGHT),
+        found.get(_SERVER_KEEP_ALIVE),
+        has_shared_subscriptions=found.get(_SHARED_SUBSCRIPTIONS, 1) == 1,
+    )
 
 
 def read_suback(body: bytes, *, version: Version) -> bool:

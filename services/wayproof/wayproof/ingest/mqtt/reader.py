@@ -15,9 +15,9 @@ from wayproof.ingest.arrivals import Arrival, Arrivals
 from wayproof.ingest.mqtt.bell import Bell
 from wayproof.ingest.mqtt.conversation import Conversation, Session
 from wayproof.ingest.mqtt.outbox import Outbox
-from wayproof.ingest.mqtt.packets import Version
+from wayproof.ingest.mqtt.packets import KEEPS_SESSION, Version
 from wayproof.ingest.reconnecting import serve_again_and_again
-from wayproof.ingest.subscription import SubscriberEnded
+from wayproof.ingest.subscription import SHARED, SharedSubscriptionUnavailable, SubscriberEnded
 from wayproof.settings import BrokerSettings
 from wayproof.tls import client_context
 
@@ -25,6 +25,10 @@ CONNECTED_WITHIN_S = 10.0
 FLUSHED_WITHIN_S = 5.0
 MOST_UNACKNOWLEDGED = 65_535
 """What MQTT 5 allows."""
+SHARED_SESSION_S = 20
+"""How long a session outlives its connection where processes take turns. Mosquitto goes on to give an absent one its
+turn: without an end, what falls to a process that never comes back would wait for ever, and so might, turn for turn,
+what a device sends again. What the broker then drops has no receipt, so devices send it again."""
 
 
 class Reader:
@@ -33,7 +37,9 @@ class Reader:
     def __init__(self, broker: BrokerSettings, *, client_id: str, topic_filter: str, arrivals: Arrivals) -> None:
         self._broker = broker
         version = Version.V5 if broker.kind == "mosquitto" else Version.V311
-        self._session = Session(version, client_id, topic_filter, min(arrivals.most, MOST_UNACKNOWLEDGED))
+        kept_s = SHARED_SESSION_S if topic_filter.startswith(SHARED) else KEEPS_SESSION
+        self._session = Session(version, client_id, topic_filter, min(arrivals.most, MOST_UNACKNOWLEDGED), kept_s)
+        self._refused: SharedSubscriptionUnavailable | None = None
         self._arrivals = arrivals
         self._connection = 0
         self._conversation: Conversation | None = None
@@ -53,7 +59,9 @@ class Reader:
         self._thread.start()
 
     def require_alive(self) -> None:
-        """Raise SubscriberEnded unless the thread lives."""
+        """Raise SubscriberEnded unless the thread lives, SharedSubscriptionUnavailable if that ended it."""
+        if self._refused is not None:
+            raise self._refused
         if not self._thread.is_alive():
             raise SubscriberEnded("the broker's thread ended; see the log above for the reason")
 
@@ -93,7 +101,11 @@ class Reader:
                 arrivals=self._arrivals,
                 outbox=self._outbox,
             )
-            self._conversation.hold(self._bell, stopping=self._stopping)
+            try:
+                self._conversation.hold(self._bell, stopping=self._stopping)
+            except SharedSubscriptionUnavailable as error:
+                self._refused = error
+                self._stopping.set()
 
     def _connected(self) -> socket.socket:
         plain = socket.create_connection((self._broker.host, self._broker.port), CONNECTED_WITHIN_S)
