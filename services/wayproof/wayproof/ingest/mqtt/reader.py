@@ -26,7 +26,7 @@ FLUSHED_WITHIN_S = 5.0
 MOST_UNACKNOWLEDGED = 65_535
 """What MQTT 5 allows."""
 SHARED_SESSION_S = 20
-"""How long a session outlives its connection where processes take turns. Mosquitto goes on to give an absent one its
+"""How long a session outlives its connection where processes take turns. A broker may go on to give an absent one its
 turn: without an end, what falls to a process that never comes back would wait for ever, and so might, turn for turn,
 what a device sends again. What the broker then drops has no receipt, so devices send it again."""
 
