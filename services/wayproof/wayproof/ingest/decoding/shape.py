@@ -38,6 +38,8 @@ class Shape:
     records: tuple[Open, ...]
     fixed: tuple[tuple[int, bytes], ...]
     unused: tuple[int, ...]
+    plain: tuple[tuple[int, int], ...]
+    """The slots of each record's time and value, where it is all numbers and nothing adds up; empty otherwise."""
 
     def fill(self, slots: Sequence[bytes], numbers: Numbers) -> Measured:
         """Return what the pack measures with these numbers. Raises UncertainError where the verifier may refuse it."""
@@ -47,6 +49,16 @@ class Shape:
             numbers.number(slots[slot])
         known, times = numbers.known, numbers.times
         values: list[Value] = []
+        if self.plain:
+            last, time_ms = b"", 0
+            for time, place in self.plain:
+                raw = slots[time]
+                if raw != last:
+                    last, time_ms = raw, times.get(raw) or numbers.time_ms(raw)
+                raw = slots[place]
+                value, scale = known.get(raw) or numbers.number(raw)
+                values.append((time_ms, value, scale, None))
+            return Measured(self.quantities, values)
         for base_time, time, base_value, place, text in self.records:
             if base_time < 0 or time < 0:
                 raw = slots[max(base_time, time)]
@@ -89,7 +101,14 @@ def shape_of(
         used |= {base_time, time, value} | ({NONE} if is_text else {base_value})
     unused = sorted(set(range(len(slots))) - used - {slot for slot, _ in fixed})
     quantities = tuple(quantity_of(it) for it in readings)
-    return Shape(quantities, tuple(records), tuple(fixed), tuple(unused))
+    return Shape(quantities, tuple(records), tuple(fixed), tuple(unused), _plain(records))
+
+
+def _plain(records: Sequence[Open]) -> tuple[tuple[int, int], ...]:
+    """Return the slots of time and value of each record, none where one has a text, or bases that add up."""
+    if any(it.text is not None or it.base_value >= 0 or min(it.base_time, it.time) >= 0 for it in records):
+        return ()
+    return tuple((max(it.base_time, it.time), it.value) for it in records)
 
 
 def says(measured: Measured, readings: Sequence[Reading | TextReading]) -> bool:
