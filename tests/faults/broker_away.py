@@ -15,7 +15,7 @@ from support.faults import Fault, Trial
 from support.findings import Findings
 from wayproof.up import services
 
-AWAY_S, LONG_AWAY_S = 2.0, 60.0
+AWAY_S, LONG_AWAY_S = 1.0, 60.0
 SETTLED_S = 0.5
 """What ingest needs to keep what it had read already: no answer to what comes afterwards."""
 
@@ -44,7 +44,7 @@ async def bring_back(world: World, *, empty: bool) -> float | None:
 async def _run(trial: Trial) -> Findings:
     findings = Findings()
     async with trial.world() as world:
-        await world.begin(findings)
+        await world.begin(findings, count=trial.measurements)
         for _ in range(5 if trial.is_long else 1):
             for way in WAYS:
                 await take_away(world, signal.SIGTERM if way == "stopped" else signal.SIGKILL)

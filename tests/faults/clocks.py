@@ -27,7 +27,8 @@ from wayproof_verifier.telemetry.receipt import decode_receipt
 
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 HOUR_MS = 3_600_000
-STAY_S, LONG_STAY_S = 2.0, 60.0
+STAY_S, LONG_STAY_S = 1.0, 60.0
+"""The shorter one is two steps of sealing."""
 FLAGGED_WITHIN_S = 30.0
 VERBS = ("ingest", "anchor", "monitor", "plausibility")
 YEARS_OFF = {"behind": datetime(2001, 1, 1, tzinfo=UTC), "ahead": datetime(2090, 1, 1, tzinfo=UTC)}
@@ -141,7 +142,7 @@ async def _run(trial: Trial) -> Findings:
         file = trial.directory / "clock"
         await asyncio.to_thread(file.write_text, "+0", "ascii")
         async with with_clock(world, file):
-            await world.begin(findings)
+            await world.begin(findings, count=trial.measurements)
             for name, clock in clocks().items():
                 await asyncio.to_thread(file.write_text, clock, "ascii")
                 acknowledged_s = await world.watch.first_acknowledged_s()
@@ -155,7 +156,6 @@ async def _run(trial: Trial) -> Findings:
         read = settings.load(world.platform.deployment.settings(SHIPPER))
         require_sane_receipts(world, findings, promised_ms=read.require_log().anchored_within_s * 1000)
         await require_in_store(world, findings)
-        findings.require(not (found := await world.fsck()), found)
     return findings
 
 

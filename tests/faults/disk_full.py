@@ -7,27 +7,31 @@ PostgreSQL where its own log cannot grow; with room again everything goes on by 
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import psycopg
 
 from support.fault_world import World
 from support.faults import Fault, Trial
 from support.findings import Findings
 from support.platform import SHIPPER
-from support.small_disk import MIB, SmallDisk, on_small_disk, why_not
+from support.small_disk import MIB, SmallDisk, on_small_disk, under_small_disk, why_not
 from support.watch import RECEIPTED
 from wayproof import settings
 from wayproof.simulate.device import Device
 from wayproof.simulate.errors import DeviceError
 from wayproof.simulate.pack import records
-from wayproof.store.connection import connect
 from wayproof.up import services
 
 ROOM_BYTES = 48 * MIB
 SPOOL_ROOM_BYTES = 3 * MIB
 WATERMARK_BYTES = 16 * MIB
-FULL_S, LONG_FULL_S = 1.0, 30.0
-STOPPED_WITHIN_S, RESUMED_WITHIN_S = 20.0, 60.0
+LONG_FULL_S = 30.0
+"""The short form goes on as soon as nothing was receipted for a second."""
+STOPPED_WITHIN_S, RESUMED_WITHIN_S, ENDED_WITHIN_S = 20.0, 60.0, 60.0
 INGEST = f"ingest-{SHIPPER}"
 
 
@@ -54,6 +58,11 @@ async def ingest_anew(world: World, *, min_free_bytes: int) -> None:
     lines = [line for line in path.read_text("utf-8").splitlines() if not line.startswith("min_free_bytes")]
     at = lines.index("[ingest]") + 1
     path.write_text("\n".join([*lines[:at], f"min_free_bytes = {min_free_bytes}", *lines[at:]]) + "\n", "utf-8")
+    await end_ingest(world)
+
+
+async def end_ingest(world: World) -> None:
+    """Kill ingest, once it runs; its supervisor starts it again."""
     await world.platform.supervisor.wait_until_ready(INGEST)
     pid = world.platform.supervisor.pid(INGEST)
     assert pid is not None
@@ -78,10 +87,11 @@ async def full(
     said = len(log.read_bytes())
     disk.fill(rest_bytes=rest_bytes)
     if what == "wal":
-        switch_wal(world)
+        findings.require(await exhaust_wal(world), "wal: the server never came to its end")
     findings.require(await stops(world), f"{what}: ingest goes on receipting")
-    await asyncio.sleep(LONG_FULL_S if trial.is_long else FULL_S)
-    findings.require(f'"code": "{code}"' in log.read_text("utf-8")[said:], f"{what}: ingest does not say {code}")
+    if trial.is_long:
+        await asyncio.sleep(LONG_FULL_S)
+    findings.require(await _says(log, code, after=said), f"{what}: ingest does not say {code}")
     disk.make_room()
     resumed_s = await world.watch.first_acknowledged_s(within_s=RESUMED_WITHIN_S)
     trial.say(f"{what} full: {code}; receipted {resumed_s} s after there was room")
@@ -89,31 +99,53 @@ async def full(
     findings.keep_longest(f"resumed_s, {what}", resumed_s)
 
 
+async def _says(log: Path, code: str, *, after: int) -> bool:
+    """Wait until a process says a code; tell whether it comes to that."""
+    for _ in range(int(STOPPED_WITHIN_S / 0.1)):
+        if f'"code": "{code}"'.encode() in (await asyncio.to_thread(log.read_bytes))[after:]:
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
+async def exhaust_wal(world: World) -> bool:
+    """Have the server begin one file of its log after another, until there is no room; tell whether it ends.
+
+    How many it has in store differs: it keeps old ones for use again.
+    """
+    supervisor = world.platform.supervisor
+    pid, deadline = supervisor.pid("database"), time.monotonic() + ENDED_WITHIN_S
+    while supervisor.pid("database") == pid and time.monotonic() < deadline:
+        with suppress(psycopg.OperationalError):  # the server dies of it: that is what it is for
+            await asyncio.to_thread(switch_wal, world)
+        await asyncio.sleep(0.05)
+    return supervisor.pid("database") != pid
+
+
 def switch_wal(world: World) -> None:
-    """Have the server begin the next file of its log, for which there is no room."""
-    try:
-        read = settings.load(world.platform.deployment.settings(SHIPPER))
-        with connect(read.database, application="test") as connection:
-            for _ in range(8):
-                connection.execute("SELECT pg_switch_wal()")
-                connection.execute("CREATE TABLE IF NOT EXISTS of_a_test ()")
-                connection.execute("DROP TABLE of_a_test")
-    except Exception:  # noqa: BLE001, S110 - the server dies of it: that is what it is for
-        pass
+    """Have the server begin the next files of its log, and write into them, as its superuser."""
+    with psycopg.connect(world.platform.deployment.cluster.dsn("postgres"), autocommit=True) as connection:
+        for _ in range(8):
+            connection.execute("SELECT pg_switch_wal()")
+            connection.execute("CREATE TABLE IF NOT EXISTS of_a_test ()")
+            connection.execute("DROP TABLE of_a_test")
 
 
 async def logs_full(world: World, findings: Findings) -> None:
-    """Fill the folder of our logs, and let a process begin there."""
-    supervisor = world.platform.supervisor
-    with on_small_disk(world.platform.deployment.directory / "logs", room_bytes=MIB) as disk:
+    """Fill the folder of our logs, and let a process begin there; then let it begin with room, and be read again."""
+    supervisor, logs = world.platform.supervisor, world.platform.deployment.directory / "logs"
+    said_bytes = (logs / f"{INGEST}.log").stat().st_size
+    with under_small_disk(logs, room_bytes=MIB) as disk:
         disk.fill()
-        await supervisor.wait_until_ready(INGEST)
-        pid, starts = supervisor.pid(INGEST), supervisor.starts(INGEST)
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
+        starts = supervisor.starts(INGEST)
+        await end_ingest(world)
         resumed_s = await world.watch.first_acknowledged_s(within_s=RESUMED_WITHIN_S)
         findings.require(resumed_s is not None, "logs: ingest does not work without room for its log")
         findings.require(supervisor.starts(INGEST) == starts + 1, "logs: ingest was started again and again")
+    await end_ingest(world)
+    findings.require(await world.watch.first_acknowledged_s() is not None, "logs: ingest does not begin afterwards")
+    is_heard = (logs / f"{INGEST}.log").stat().st_size > said_bytes
+    findings.require(is_heard, "logs: ingest says nothing once there is room")
 
 
 def spool_full(world: World, findings: Findings) -> int:
@@ -138,7 +170,7 @@ async def _run(trial: Trial) -> Findings:
         return findings
     async with trial.world() as world:
         supervisor = world.platform.supervisor
-        await world.begin(findings)
+        await world.begin(findings, count=trial.measurements)
         starts = {name: supervisor.starts(name) for name in supervisor.names if name not in ("database", INGEST)}
         async with database_on_small_disks(world) as (data, wal):
             await ingest_anew(world, min_free_bytes=WATERMARK_BYTES)
@@ -160,7 +192,6 @@ async def _run(trial: Trial) -> Findings:
             findings.figures["spool_full_at"] = await asyncio.to_thread(spool_full, world, findings)
             trial.say(f"spool full after {findings.figures['spool_full_at']} messages")
             await world.check(findings)
-        findings.require(not (found := await world.fsck()), found)
     return findings
 
 

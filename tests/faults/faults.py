@@ -2,7 +2,8 @@
 
 `python tests/faults/faults.py F1 F3 --seed 1 --directory DIR` makes real processes in DIR (ours, PostgreSQL, Mosquitto
 with TLS, the ledger), keeps devices publishing, and injects one fault after another, each in a world of its own. Each
-ends in one audit: the devices' own send logs against rows, leaves and anchors. Results are in DIR/results.json as they
+ends in one audit, the devices' own send logs against rows, leaves and anchors, and in `wayproof fsck`, which computes
+log, flags and projection again. Results are in DIR/results.json as they
 come; `--report FILE` writes them as a table. A run that was stopped goes on with `--resume`: faults that passed are not
 done again, and kills go on after their last audit.
 """
@@ -45,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     form.add_argument("--long", action="store_true", default=True, help="the long form (default)")
     form.add_argument("--short", dest="long", action="store_false", help="the form of the tests, a few seconds each")
     made.add_argument("--kills", type=int, help="how many kills F1 and F2 do each")
+    made.add_argument("--outage-s", type=float, metavar="S", help="how long F5 goes without the ledger (default 300)")
     made.add_argument("--report", type=Path, metavar="FILE", help="write the table (Markdown) there, too")
     return made
 
@@ -62,20 +64,35 @@ async def run(fault: Fault, options: argparse.Namespace) -> Findings:
     directory: Path = options.directory / fault.number
     resume = options.resume and (directory / "deployment").exists()
 
+    found: list[str] = []
+
     @asynccontextmanager
     async def world() -> AsyncIterator[World]:
         async with running_world(directory, seed=options.seed, resume=resume) as made:
             yield made
+            found.append(await made.fsck())
 
     def say(text: str) -> None:
         print(f"  {fault.number} {time.strftime('%H:%M:%S')} {text}", flush=True)
 
-    trial = Trial(directory, options.seed, options.long, world, say, resume=resume, kills=options.kills)
+    trial = Trial(
+        directory,
+        options.seed,
+        options.long,
+        world,
+        say,
+        resume=resume,
+        kills=options.kills,
+        outage_s=options.outage_s,
+    )
     try:
-        return await fault.run(trial)
+        findings = await fault.run(trial)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other faults have their turn
         traceback.print_exc()
         return Findings(failures=[f"broken off: {error!r}"])
+    for said in found:
+        findings.require(not said, said)
+    return findings
 
 
 def main() -> int:

@@ -3,7 +3,8 @@
 Of those at Mosquitto half have sent the beginning of a TLS handshake, half have shaken hands and sent the beginning of
 CONNECT; those at the API have sent the beginning of a request. Each sends one byte every ten seconds. Meanwhile a good
 device publishes and a good client asks the API: how long that takes is measured before and during. The API ends a
-connection after ten seconds; Mosquitto after its own time for clients that never said CONNECT.
+connection after ten seconds, in the short form after two, with bytes more often; Mosquitto after its own time for
+clients that never said CONNECT.
 """
 
 import asyncio
@@ -11,10 +12,12 @@ import math
 import selectors
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import httpx
 
@@ -31,13 +34,15 @@ from wayproof.up import services
 
 SHORT, LONG = 40, 1_000
 """Slow connections, at the broker and at the API each."""
-HTTP_WITHIN_S = 10.0
+HTTP_WITHIN_SHORT_S, HTTP_WITHIN_S = 2.0, 10.0
+"""The longer one is the API's own; the short form's API is told another one."""
 SLACK_S = 5.0
 """On a busy machine; the API's own clock is exact."""
 MQTT_WITHIN_S = 150.0
-EVERY_S = 10.0
+EVERY_SHORT_S, EVERY_S = 0.5, 10.0
 ASKED_SHORT, ASKED_LONG = 10, 50
 """Times that the good clients ask, before and during."""
+HASTY_API = Path(__file__).parents[1] / "support" / "hasty_api.py"
 REQUEST = b"GET /api/v1/organisation HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
 CONNECT = b"\x10"
 
@@ -48,6 +53,7 @@ class Slow:
 
     sockets: list[socket.socket]
     began_s: float
+    every_s: float
     ended_s: list[float] = field(default_factory=list)
 
     def wait(self, *, within_s: float) -> None:
@@ -65,7 +71,7 @@ class Slow:
                         selector.unregister(ended)
                         left.discard(ended)
                         self.ended_s.append(time.monotonic() - self.began_s)
-                if time.monotonic() - said_s >= EVERY_S:
+                if time.monotonic() - said_s >= self.every_s:
                     said_s = time.monotonic()
                     for it in left:
                         _say(it)
@@ -89,7 +95,9 @@ def _say(it: socket.socket) -> None:
 
 
 @contextmanager
-def slow(port: int, count: int, begun: Callable[[int, socket.socket], socket.socket]) -> Iterator[Slow]:
+def slow(
+    port: int, count: int, begun: Callable[[int, socket.socket], socket.socket], *, every_s: float
+) -> Iterator[Slow]:
     """Open connections and begin to say something on each."""
     with ExitStack() as stack:
         sockets = []
@@ -98,7 +106,7 @@ def slow(port: int, count: int, begun: Callable[[int, socket.socket], socket.soc
             opened = begun(number, socket.create_connection(("127.0.0.1", port), timeout=20))
             opened.settimeout(0)
             sockets.append(stack.enter_context(opened))
-        yield Slow(sockets, began_s)
+        yield Slow(sockets, began_s, every_s)
 
 
 async def run(trial: Trial) -> Findings:
@@ -110,7 +118,8 @@ async def run(trial: Trial) -> Findings:
     async with trial.world() as world, attacked(world) as site:
         good = await site.device("f11-good")
         patient = await site.device("f11-slow")
-        api = await with_api(site)
+        within_s, every_s = (HTTP_WITHIN_S, EVERY_S) if trial.is_long else (HTTP_WITHIN_SHORT_S, EVERY_SHORT_S)
+        api = await with_api(site, within_s=within_s)
         context = client_context(site.own_certificate(patient))
         hello = client_hello(context)
         del world
@@ -129,9 +138,12 @@ async def run(trial: Trial) -> Findings:
 
         await asyncio.to_thread(measure, site, good, api, "before", findings, asked=asked)
         trial.say(f"{count} slow connections at each")
-        with slow(site.devices_port, count, mqtt) as at_broker, slow(api, count, http) as at_api:
+        with (
+            slow(site.devices_port, count, mqtt, every_s=every_s) as at_broker,
+            slow(api, count, http, every_s=every_s) as at_api,
+        ):
             at_api.began_s = time.monotonic()
-            waiting = asyncio.create_task(asyncio.to_thread(at_api.wait, within_s=HTTP_WITHIN_S + SLACK_S))
+            waiting = asyncio.create_task(asyncio.to_thread(at_api.wait, within_s=within_s + SLACK_S))
             await asyncio.to_thread(measure, site, good, api, "during", findings, asked=asked)
             await waiting
             findings.require(len(at_api.ended_s) == count, f"the API ended {len(at_api.ended_s)} of {count}")
@@ -146,12 +158,13 @@ async def run(trial: Trial) -> Findings:
     return findings
 
 
-async def with_api(site: Site) -> int:
-    """Return the API's port, having started it where it does not run."""
+async def with_api(site: Site, *, within_s: float) -> int:
+    """Return the API's port, having started it, with a deadline for requests, where it does not run."""
     (member,) = [it for it in site.deployment.members if it.msp_id == SHIPPER]
     api = services.worker("api", site.deployment, member)
     if api.name not in site.supervisor.names:
-        await site.supervisor.start(api)
+        command = (sys.executable, str(HASTY_API), str(within_s), *api.command[3:])
+        await site.supervisor.start(replace(api, command=command))
     return load(site.deployment.settings(SHIPPER)).require_api().port
 
 

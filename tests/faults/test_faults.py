@@ -1,4 +1,7 @@
-"""The short forms of `make faults`, in one world. WAYPROOF_SEED sets another seed."""
+"""The short forms of `make faults`, in one world, which `wayproof fsck` computes again in the end.
+
+WAYPROOF_SEED sets another seed.
+"""
 
 import os
 from collections.abc import AsyncIterator
@@ -22,6 +25,7 @@ pytestmark = [needs_mosquitto, pytest.mark.asyncio(loop_scope="module"), pytest.
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     async with running_world(tmp_path_factory.mktemp("world"), seed=SEED) as made:
         yield made
+        assert await made.fsck() == ""
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.number)

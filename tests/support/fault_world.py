@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from aiofabric.network import ending_with_parent
 from support.findings import Findings
 from support.platform import SHIPPER, Platform, running_platform, write_measurements
 from support.watch import Watch
 from wayproof.up import brokers
 
-MEASUREMENTS = 4_000
-"""Of each device between two audits, unless the load is stopped earlier."""
+MEASUREMENTS, LONG_MEASUREMENTS = 4_000, 40_000
+"""Of each device between two audits, unless the load is stopped earlier: at least 80 s, and 800 s."""
 
 LONG_AGO_S = 400 * 86_400
 """How long ago devices begin to measure, a minute between readings."""
@@ -69,7 +70,9 @@ class Load:
     async def _simulate(self, *arguments: str) -> asyncio.subprocess.Process:
         command = (sys.executable, "-m", "wayproof", "simulate", *map(str, self._platform.devices), *arguments)
         with (self._platform.deployment.directory / "logs" / "devices.log").open("ab") as log:
-            return await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL, stderr=log)
+            return await asyncio.create_subprocess_exec(
+                *ending_with_parent(command), stdout=asyncio.subprocess.DEVNULL, stderr=log
+            )
 
 
 class World:
@@ -97,9 +100,9 @@ class World:
 
     async def fsck(self) -> str:
         """Compute log, flags and projection again; return what it says if it finds anything."""
+        settings = str(self.platform.deployment.settings(SHIPPER))
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "wayproof", "fsck"),
-            *("--settings", str(self.platform.deployment.settings(SHIPPER))),
+            *ending_with_parent((sys.executable, "-m", "wayproof", "fsck", "--settings", settings)),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )

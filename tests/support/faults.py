@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.fault_world import World
+from support.fault_world import LONG_MEASUREMENTS, MEASUREMENTS, World
 from support.findings import Findings
 
 Worlds = Callable[[], AbstractAsyncContextManager[World]]
@@ -27,6 +27,7 @@ class Trial:
         is_long: the form of `make faults`; otherwise that of the tests, a few seconds.
         resume: go on where an earlier run of this folder was stopped.
         kills: how many kills F1 and F2 do each, where the form's own number shall not do.
+        outage_s: how long F5 goes without the ledger, where the form's own time shall not do.
         world: opens the platform under load; in the short form the faults share one.
         say: a line of progress.
     """
@@ -38,6 +39,12 @@ class Trial:
     say: Callable[[str], None]
     resume: bool = False
     kills: int | None = None
+    outage_s: float | None = None
+
+    @property
+    def measurements(self) -> int:
+        """How many each device makes at most: enough for all of the form's time."""
+        return LONG_MEASUREMENTS if self.is_long else MEASUREMENTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,10 @@ from pathlib import Path
 from typing import LiteralString, Self
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a program
+if str(Path(__file__).parent) in sys.path:
+    sys.path.remove(str(Path(__file__).parent))  # where `platform` would pass for Python's own
 
+from aiofabric.network import ending_with_parent
 from support.fault_world import World
 from support.ingest_load import Load
 from support.mqtt_load import PACED_BLOCK, blocks_of, connected, publish_all
@@ -64,10 +67,10 @@ class Fleet:
 
     async def publish(self, count: int, *, per_second: float = 0.0) -> float:
         """Publish so many messages and return how many ingest stored a second until it had as many, anybody's."""
+        command = (sys.executable, __file__, str(self.world.platform.deployment.settings(SHIPPER)))
+        what = ("--first", str(self.sent), "--count", str(count), "--per-second", str(per_second))
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, __file__, str(self.world.platform.deployment.settings(SHIPPER))),
-            *("--first", str(self.sent), "--count", str(count), "--per-second", str(per_second)),
-            stdout=asyncio.subprocess.PIPE,
+            *ending_with_parent((*command, *what)), stdout=asyncio.subprocess.PIPE
         )
         assert process.stdout is not None
         assert (await process.stdout.readline()).decode().strip() == BEGUN

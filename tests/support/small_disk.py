@@ -42,6 +42,19 @@ def on_small_disk(folder: Path, *, room_bytes: int) -> Iterator["SmallDisk"]:
         beside.rename(folder)
 
 
+@contextmanager
+def under_small_disk(folder: Path, *, room_bytes: int) -> Iterator["SmallDisk"]:
+    """Put a small disk over a folder; afterwards the folder is what it was.
+
+    What is written on the disk is gone then. Who had files of the folder open has them all the while.
+    """
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={room_bytes}", "tmpfs", str(folder)], check=True)
+    try:
+        yield SmallDisk(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
 def _copy(source: Path, target: Path) -> None:
     subprocess.run(["cp", "--archive", f"{source}/.", str(target)], check=True)
 
