@@ -84,7 +84,7 @@ mosquitto: # Mosquitto for the tests of certificates and topics, from Debian's p
 lint: .venv/.ready ## Style, types and import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy chaincode/wayproof_contract services/wayproof/wayproof services/verifier/wayproof_verifier services/aiofabric/aiofabric services/aiofabric/examples tests
+	@MYPYPATH=infra $(BIN)/mypy chaincode/wayproof_contract services/wayproof/wayproof services/verifier/wayproof_verifier services/aiofabric/aiofabric services/aiofabric/examples tests
 	@MYPYPATH=infra $(BIN)/mypy infra/fabric
 	@$(BIN)/lint-imports
 

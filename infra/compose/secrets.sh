@@ -20,7 +20,7 @@ keep() { # NAME: standard input becomes the file, unless it is there
 }
 
 for organisation in shipper carrier consignee; do
-  for name in database_superuser database database_reader pages_password; do
+  for name in database_superuser database_reader pages_password; do
     password | tr -d '\n' | keep "${organisation}_$name"
   done
   # What people type is kept in clear beside what the pages' door compares it with.

@@ -3,8 +3,10 @@
 ::
 
     identities/organisations/MSP/        authorities, node, admin (`aiofabric.network.identities`)
-    identities/organisations/MSP/services/  what the organisation's own processes see: users, tls-ca.pem, pgpass,
+    identities/organisations/MSP/services/  what the organisation's own processes see: users, tls-ca.pem,
                                          trust-root.json, and {checkpoint,receipt}.pem where it keeps a log
+    identities/organisations/MSP/logins/ROLE/  who a process is in the database: ROLE.conninfo (0600)
+    identities/organisations/MSP/database/  what the database's first start sees: logins.sql (`fabric.logins`)
     identities/organisations/MSP/enrolment/  where it has devices: their authority, and what ingest and the gate show
                                          the broker (`wayproof.enrolment.folder`)
     identities/mosquitto/                what the broker sees
@@ -24,13 +26,13 @@ from pathlib import Path
 from aiofabric.errors import FabricError
 from aiofabric.network.binaries import Binaries, find_binaries
 from aiofabric.network.configuration import dump
-from aiofabric.network.files import PRIVATE, write_new
+from aiofabric.network.files import write_new
 from aiofabric.network.identities import ADMIN, make_organisation
 from aiofabric.network.package import ChaincodePackage, ccaas_package
 from aiofabric.network.plan import Layout, Organisation, Plan
 from aiofabric.network.profile import PROFILE
 from aiofabric.network.provision import genesis_hash, run_configtxgen
-from fabric import certificates, topology
+from fabric import certificates, logins, topology
 from wayproof.enrolment.certificate import now_utc
 from wayproof.enrolment.folder import Folder, complete
 from wayproof.ledger import CONTRACT
@@ -40,7 +42,6 @@ from wayproof_verifier.trust import TrustRoot
 COMPLETE = "complete"
 STARTED = "started"
 LABEL = f"{CONTRACT}_1"
-DATABASE_OWNER = "wayproof_owner"
 BROKER = "mosquitto"
 BROKER_HOSTS = (BROKER, "127.0.0.1", "localhost")
 """How processes know the broker, and how devices do, on its published port."""
@@ -51,7 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="provision", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--identities", type=Path, default=Path("/var/lib/wayproof/identities"))
     parser.add_argument("--ledgers", type=Path, default=Path("/var/lib/wayproof/ledgers"))
-    parser.add_argument("--secrets", type=Path, default=Path("/run/secrets"), help="folder of the databases' passwords")
     parser.add_argument("--fabric-home", type=Path, default=Path("/opt/fabric"), help="bin/ and config/ of a release")
     options = parser.parse_args(arguments)
     if (options.identities / COMPLETE).exists():
@@ -61,7 +61,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = provision(
             options.identities,
             ledgers=options.ledgers,
-            secrets=options.secrets,
             binaries=find_binaries(home=options.fabric_home),
         )
     except (FabricError, FileExistsError) as error:
@@ -71,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def provision(identities: Path, *, ledgers: Path, secrets: Path, binaries: Binaries) -> str:
+def provision(identities: Path, *, ledgers: Path, binaries: Binaries) -> str:
     """Make everything and return the genesis block's hash.
 
     Raises FileExistsError where an earlier run was broken off, and as configtxgen's reading of the channel does.
@@ -91,7 +90,7 @@ def provision(identities: Path, *, ledgers: Path, secrets: Path, binaries: Binar
         _rename(layout, peer.msp_id, node="peer", host=peer.name)
     found = _genesis(layout, network, binaries=binaries)
     for msp_id in topology.ORGANISATIONS:
-        _services(layout, msp_id, genesis=found, secrets=secrets)
+        _services(layout, msp_id, genesis=found)
     write_new(identities / "chaincode" / "package-id", package().package_id.encode())
     for name in [*(orderer.name for orderer in network.orderers), *(peer.name for peer in network.peers)]:
         (ledgers / name).mkdir(mode=0o700)
@@ -117,21 +116,19 @@ def _genesis(layout: Layout, network: Plan, *, binaries: Binaries) -> str:
     return genesis_hash(layout.genesis.read_bytes())
 
 
-def _services(layout: Layout, msp_id: str, *, genesis: str, secrets: Path) -> None:
+def _services(layout: Layout, msp_id: str, *, genesis: str) -> None:
     """Lay out what the organisation's processes see; the admin and the authorities stay out of their sight."""
-    home, name = layout.organisation(msp_id), topology.short_name(msp_id)
+    home, keeps_log = layout.organisation(msp_id), msp_id in topology.WITH_A_LOG
     folder = home / "services"
     (folder / "users").mkdir(parents=True)
     for user in sorted((home / "users").iterdir()):
         if user.name != ADMIN:
             user.rename(folder / "users" / user.name)
     write_new(folder / "tls-ca.pem", (home / "tlsca" / "cert.pem").read_bytes())
-    password = (secrets / f"{name}_database").read_text("ascii").strip()
-    line = f"database-{name}:5432:wayproof:{DATABASE_OWNER}:{password}\n"
-    write_new(folder / "pgpass", line.encode(), mode=PRIVATE)
+    logins.write(home, organisation=topology.short_name(msp_id), keeps_log=keeps_log)
     root = TrustRoot(CONTRACT, genesis=bytes.fromhex(genesis), contract=CONTRACT, organisations=topology.ORGANISATIONS)
     write_new(folder / "trust-root.json", root.encode())
-    if msp_id in topology.WITH_A_LOG:
+    if keeps_log:
         for key in ("checkpoint.pem", "receipt.pem"):
             generate_key(folder / key)
         enrolment = Folder.at(home / "enrolment", broker=layout.root / BROKER)

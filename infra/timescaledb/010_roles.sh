@@ -1,15 +1,16 @@
 #!/bin/sh
-# Run once by the image, as superuser, when the database is new: the login that owns the tables, one that only reads,
-# and the roles (docs/reference/roles.md), which the owner may not make; `wayproof schema apply` says what each may do.
-# Passwords go from files into the server without passing through a command line.
+# Run once by the image, as superuser, when the database is new: the roles (docs/reference/roles.md), which the owner may
+# not make, a login for each process and for the owner of the tables (`logins.sql`, made by infra/fabric/provision.py, has
+# no passwords in it), and one that only reads. `wayproof schema apply` says what each may do.
+# The reader's password goes from a file into the server without passing through a command line.
 set -eu
 secrets=${SECRETS_DIRECTORY:-/run/secrets}
+logins=${LOGINS_DIRECTORY:-/etc/wayproof/database}
 
 psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --username="$POSTGRES_USER" --dbname="$POSTGRES_DB" \
-  --set=database="$POSTGRES_DB" --set=secrets="$secrets" <<'SQL'
-\set owner_file :secrets '/database'
+  --set=database="$POSTGRES_DB" --set=secrets="$secrets" --set=logins="$logins" <<'SQL'
+\set logins_file :logins '/logins.sql'
 \set reader_file :secrets '/database_reader'
-\set owner_password `cat :owner_file`
 \set reader_password `cat :reader_file`
 SET password_encryption = 'scram-sha-256';
 CREATE ROLE wayproof_ingest NOLOGIN;
@@ -26,9 +27,9 @@ CREATE ROLE wayproof_audit NOLOGIN;
 CREATE ROLE wayproof_dashboards NOLOGIN;
 CREATE ROLE wayproof_partner NOLOGIN;
 CREATE ROLE wayproof_erasure NOLOGIN;
-CREATE ROLE wayproof_owner LOGIN PASSWORD :'owner_password';
-CREATE ROLE wayproof_reader LOGIN PASSWORD :'reader_password' IN ROLE wayproof_dashboards;
 REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
+\i :logins_file
+CREATE ROLE wayproof_reader LOGIN PASSWORD :'reader_password' IN ROLE wayproof_dashboards;
 ALTER DATABASE :"database" OWNER TO wayproof_owner;
 ALTER SCHEMA public OWNER TO wayproof_owner;
 GRANT CONNECT ON DATABASE :"database" TO wayproof_reader;

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 import yaml
+from fabric import logins
+from psycopg.conninfo import conninfo_to_dict
 
 from aiofabric.network import Binaries
 from support import dockerfile, go_program
@@ -27,6 +29,7 @@ from wayproof import settings
 from wayproof.enrolment.mosquitto import Listeners, Places, configuration
 from wayproof.store import schema
 from wayproof.store.connection import connect
+from wayproof.store.roles import OWNER
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -90,7 +93,11 @@ def test_the_three_profiles_bring_up_what_they_say() -> None:
     for name, service in services().items():
         for profile in service["profiles"]:
             of.setdefault(profile, set()).add(name)
-    assert set(of) == {"demo", "fabric", "observability"}
+    assert set(of) == {"demo", "fabric", "observability", "by-hand"}
+    assert of["by-hand"] == {f"audit-{organisation}" for organisation in ORGANISATIONS} | {
+        "devices-shipper",
+        "rejections-shipper",
+    }
     assert of["demo"] == {"demo", "demo-pages"}
     assert of["observability"] == {"prometheus", "grafana"}
     assert {name for name in of["fabric"] if name.startswith("orderer")} == {f"orderer{n}" for n in (1, 2, 3, 4)}
@@ -224,6 +231,27 @@ def test_a_service_sees_only_the_keys_of_its_own() -> None:
         if owner:
             assert name.endswith(f"-{owner[1].lower()}") or name == owner[1].lower(), f"{name} sees {folder}"
             assert mount["read_only"] is True, name
+
+
+@needs_go
+def test_a_process_has_the_login_of_its_role_and_no_other() -> None:
+    seen: dict[str, set[str]] = {organisation: set() for organisation in ORGANISATIONS}
+    for name, service in services().items():
+        folders = [(it.get("volume") or {}).get("subpath", "") for it in service.get("volumes") or []]
+        found = [it.split("/") for it in folders if "/logins" in it]
+        role = (service.get("environment") or {}).get("WAYPROOF_DATABASE__ROLE")
+        organisation = name.rpartition("-")[2]
+        if role is None:
+            assert not found, name
+            settings_of = [it for it in service.get("volumes") or [] if it["target"] == "/etc/wayproof/settings.toml"]
+            assert not settings_of, f"{name} would ask for a login"
+            continue
+        assert found == [["organisations", f"{organisation.capitalize()}MSP", "logins", role]], name
+        process = name.removesuffix(f"-{organisation}")
+        assert role == {"schema": OWNER}.get(process, process)
+        seen[organisation].add(role)
+    for organisation, roles in seen.items():
+        assert roles == set(logins.roles(keeps_log=organisation == "shipper")), "no login that nobody uses"
 
 
 @needs_go
@@ -413,19 +441,26 @@ def test_the_database_s_first_start_makes_an_owner_and_a_reader(tmp_path: Path) 
     subprocess.run(["sh", INFRA / "compose/secrets.sh", secrets], check=True, capture_output=True)
     with running_cluster(tmp_path / "postgres", arguments=NOT_DURABLE) as running:
         running.cluster.create_database("wayproof")
-        make_roles(running.cluster, database="wayproof", secrets=secrets, organisation="shipper")
+        home = tmp_path / "ShipperMSP"
+        logins.write(home, organisation="shipper", keeps_log=True)
+        make_roles(
+            running.cluster, database="wayproof", secrets=secrets, logins=home / "database", organisation="shipper"
+        )
 
-        passfile = tmp_path / "pgpass"
-        port = running.cluster.port
-        passwords = {role: (secrets / f"shipper_{name}").read_text("ascii") for role, name in _ROLES.items()}
-        passfile.write_text("".join(f"127.0.0.1:{port}:wayproof:{it}:{passwords[it]}\n" for it in _ROLES), "ascii")
-        passfile.chmod(0o600)
-        dsn = f"host=127.0.0.1 port={port} dbname=wayproof passfile={passfile} user="
-
-        owner = settings.DatabaseSettings.model_validate({"dsn": f"{dsn}wayproof_owner"})
-        with connect(owner, application="test") as connection:
-            assert schema.apply(connection)  # all roles are there: the owner may make none
-        reader = settings.DatabaseSettings.model_validate({"dsn": f"{dsn}wayproof_reader"})
+        dsn = f"host=127.0.0.1 port={running.cluster.port} dbname=wayproof"
+        for role in logins.roles(keeps_log=True):  # the owner first: it makes the tables
+            seen = settings.DatabaseSettings.model_validate({"dsn": dsn, "logins": home / "logins" / role})
+            with connect(seen, application="test", role=role) as connection:
+                if role == OWNER:
+                    assert schema.apply(connection)  # all roles are there: the owner may make none
+                schema.require_current(connection)
+                assert connection.info.user == logins.user("shipper", role)
+        for path in home.rglob("*.conninfo"):
+            assert path.stat().st_mode & 0o777 == 0o600
+            password = conninfo_to_dict(path.read_text("utf-8"))["password"]
+            assert str(password) not in (home / "database/logins.sql").read_text("utf-8")
+        password = (secrets / "shipper_database_reader").read_text("ascii")
+        reader = settings.DatabaseSettings.model_validate({"dsn": f"{dsn} user=wayproof_reader password={password}"})
         with connect(reader, application="test") as connection:
             schema.require_current(connection)
             with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
@@ -436,9 +471,6 @@ def test_the_database_s_first_start_makes_an_owner_and_a_reader(tmp_path: Path) 
             for statement in ("SELECT payload FROM message", "SELECT FROM device_claim"):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute(statement)
-
-
-_ROLES = {"wayproof_owner": "database", "wayproof_reader": "database_reader"}
 
 
 @pytest.mark.long
@@ -468,3 +500,6 @@ def test_fabric_and_a_shipper_come_up_as_composed_without_containers(fabric_bina
     assert said.count("contract wayproof is committed") == 2
     assert "ingest is connected to Mosquitto" in said
     assert "the shipper's API is ready" in said
+    for name in ("ingest", "anchor", "projection", "monitor", "plausibility", "gate", "api"):
+        assert f"'wayproof {name}': 'shipper_{name}'" in said
+    assert "PostgreSQL refused nothing" in said

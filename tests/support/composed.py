@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from support.database_roles import make_roles
 from support.dockerfile import run_checked
 from wayproof.database import Cluster
@@ -33,6 +35,7 @@ POLL_S = 0.25
 FIRST_ADDRESS = 10
 STANDING_IN = ("database-shipper",)
 """Services for which something else runs, on 127.0.0.1: the embedded PostgreSQL."""
+BY_HAND = ("audit-shipper", "devices-shipper", "rejections-shipper")
 ONLY_IN_MOSQUITTO_2_1 = ("global_plugin ", "plugin_opt_")
 
 BUILDER = {
@@ -185,7 +188,7 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _database(composed: Composed) -> subprocess.Popen[bytes]:
+def _database(composed: Composed) -> tuple[Cluster, subprocess.Popen[bytes]]:
     """Start PostgreSQL in the place of the shipper's, with the roles that its first start would make."""
     cluster = Cluster(composed.folder / "postgres", 5432)
     cluster.initialise()
@@ -194,8 +197,28 @@ def _database(composed: Composed) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(cluster.command(ends_with_parent=True), stdout=log, stderr=log)
     cluster.wait_until_ready(HEALTHY_WITHIN_S)
     cluster.create_database("wayproof")
-    make_roles(cluster, database="wayproof", secrets=composed.folder / "secrets", organisation="shipper")
-    return process
+    made = composed.folder / "identities/organisations/ShipperMSP/database"
+    make_roles(cluster, database="wayproof", secrets=composed.folder / "secrets", logins=made, organisation="shipper")
+    return cluster, process
+
+
+def _wait_connected(cluster: Cluster, composed: Composed, service: str) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while f"wayproof {service.partition('-')[0]}" not in _users(cluster):
+        if time.monotonic() > deadline:
+            log = (composed.folder / f"{service}.log").read_text("utf-8", "replace")
+            raise AssertionError(f"{service} is not in the database: {log[-4000:]}")
+        time.sleep(POLL_S)
+
+
+def _users(cluster: Cluster) -> dict[str, str]:
+    """Return who is connected: the login by the process's own word for itself."""
+    with psycopg.connect(cluster.dsn("wayproof")) as connection:
+        return dict(
+            connection.execute(
+                "SELECT application_name, usename::text FROM pg_stat_activity WHERE application_name LIKE 'wayproof %'"
+            ).fetchall()
+        )
 
 
 def _wait_said(composed: Composed, service: str, words: str) -> None:
@@ -224,8 +247,7 @@ def main(arguments: Sequence[str]) -> int:
     composed = Composed(json.loads(project.read_bytes())["services"], folder, fabric_home)
     composed.prepare()
     volumes = ("--identities", str(folder / "identities"))
-    rest = ("--ledgers", str(folder / "ledgers"), "--secrets", str(folder / "secrets"))
-    provision = (*volumes, *rest, "--fabric-home", str(fabric_home))
+    provision = (*volumes, "--ledgers", str(folder / "ledgers"), "--fabric-home", str(fabric_home))
     orderers = [name for name in composed.services if name.startswith("orderer")]
     peers = [name for name in composed.services if name.startswith("peer-")]
     servers = [name for name in composed.services if name.startswith("chaincode-")]
@@ -237,7 +259,8 @@ def main(arguments: Sequence[str]) -> int:
         say(f"healthy: {', '.join(composed.running)}")
         for _ in range(2):
             say(composed.once("channel", *volumes))
-        standing_in.append(_database(composed))
+        cluster, process = _database(composed)
+        standing_in.append(process)
         say(composed.once("schema-shipper"))
         composed.start("projection-shipper")
         say(composed.once("log-shipper").splitlines()[-1])
@@ -249,6 +272,13 @@ def main(arguments: Sequence[str]) -> int:
         say("ingest is connected to Mosquitto")
         _wait_ready("http://127.0.0.1:18080/health/ready")
         say("the shipper's API is ready")
+        for name in BY_HAND:
+            say(f"{name}: {composed.once(name)}")
+        _wait_connected(cluster, composed, "gate-shipper")
+        say(f"in the database: {_users(cluster)}")
+        log = (composed.folder / "postgres.log").read_text("utf-8", "replace")
+        refused = [line for line in log.splitlines() if "permission denied" in line or "row-level" in line]
+        say("\n".join(refused) or "PostgreSQL refused nothing")
     finally:
         composed.stop()
         for process in standing_in:

@@ -12,12 +12,11 @@ from wayproof.database.programs import program
 ROOT = Path(__file__).parents[2]
 
 
-def make_roles(cluster: Cluster, *, database: str, secrets: Path, organisation: str) -> None:
-    """Run what the database's image would run at its first start, against a running cluster."""
+def make_roles(cluster: Cluster, *, database: str, secrets: Path, logins: Path, organisation: str) -> None:
+    """Run what the database's image would run at its first start, with the folder of its `logins.sql`."""
     seen = cluster.directory / "secrets"
     seen.mkdir()
-    for name in ("database", "database_reader"):
-        shutil.copy(secrets / f"{organisation}_{name}", seen / name)
+    shutil.copy(secrets / f"{organisation}_database_reader", seen / "database_reader")
     dsn = cluster.dsn("postgres")
     found = re.fullmatch(r"postgresql://(?P<user>[^:]+):(?P<password>[^@]+)@(?P<host>[^:]+):(?P<port>\d+)/.*", dsn)
     if found is None:
@@ -30,5 +29,6 @@ def make_roles(cluster: Cluster, *, database: str, secrets: Path, organisation: 
         "POSTGRES_USER": found["user"],
         "POSTGRES_DB": database,
         "SECRETS_DIRECTORY": str(seen),
+        "LOGINS_DIRECTORY": str(logins),
     }
     run_checked(["sh", str(ROOT / "infra/timescaledb/010_roles.sh")], cwd=ROOT, environment=environment)
