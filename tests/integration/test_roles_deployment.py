@@ -10,13 +10,15 @@ import httpx
 import paho.mqtt.publish
 import pytest
 
+from support.mosquitto import needs_mosquitto
 from support.platform import GLNS, SHIPPER, Platform, running_platform
 from wayproof import settings
+from wayproof.log.keys import generate_key
 from wayproof.settings import DatabaseSettings
 from wayproof.simulate.client import DeviceClient
 from wayproof.simulate.device import Device
 from wayproof.simulate.pack import records
-from wayproof.store import flags
+from wayproof.store import flags, log
 from wayproof.store.connection import connect
 from wayproof.store.errors import LoginMissing
 
@@ -62,18 +64,64 @@ async def test_every_process_works_with_the_rights_of_its_role(tmp_path: Path) -
         for arguments in (*PEOPLE, ("evidence", gsin, "--output", str(tmp_path / "evidence"))):
             assert await _command(platform, *arguments) == 0, arguments
         assert await _command(platform, "rejections", "replay", "other:1", "--wait", "5") == 1  # it is refused again
-        log = (platform.deployment.directory / "logs/database.log").read_text("utf-8")
-        assert [line for line in log.splitlines() if "permission denied" in line or "row-level" in line] == []
+        assert _refused(platform) == []
+
+
+@needs_mosquitto
+async def test_people_at_devices_and_at_a_retired_log_have_the_rights_of_their_roles(tmp_path: Path) -> None:
+    async with running_platform(tmp_path, broker="mosquitto") as platform:
+        read = settings.load(platform.deployment.settings(SHIPPER))
+        device = platform.devices[0]
+        await asyncio.to_thread(_send, device)
+        await _anchored_once(read.database)
+        assert await _command(platform, "device", "claim", "reefer-9", "--model", "logger") == 0
+        assert await _command(platform, "device", "claim", "reefer-10", "--serial", "SN 1", "--model", "logger") == 0
+        assert await _command(platform, "device", "revoke", device.name, "--reason", "lost") == 0
+
+        await platform.supervisor.stop(f"anchor-{SHIPPER}")
+        await asyncio.to_thread(_send, platform.devices[1])
+        with connect(read.database, application="test", role="anchor") as connection, connection.transaction():
+            assert log.seal(connection, epoch=1, limit=10)  # sealed, and never anchored: what a retirement cuts off
+        next_keys = [str(tmp_path / name) for name in ("checkpoint.pem", "receipt.pem")]
+        for path in next_keys:
+            generate_key(Path(path))
+        retire = ("log", "retire", "--epoch", "1", "--reason", "restored too old", "--next-keys", *next_keys)
+        for _ in range(2):  # once more, as after a crash in between
+            assert await _command(platform, *retire) == 0
+        with connect(read.database, application="test", role="audit") as connection:
+            assert [(it.epoch, it.size) for it in log.epochs(connection)] == [(1, 1), (2, 0)]
+            claims = connection.execute("SELECT device_id FROM device_claim ORDER BY device_id").fetchall()
+            assert [it["device_id"] for it in claims] == ["reefer-10", "reefer-9"]
+        assert _refused(platform) == []
+
+
+async def _anchored_once(database: DatabaseSettings) -> None:
+    """Wait until the log's one leaf is anchored, and the ledger's tables say so."""
+    deadline = time.monotonic() + WITHIN_S
+    with connect(database, application="test", role="audit") as connection:
+        while [it["size"] for it in connection.execute("SELECT size FROM anchor").fetchall()] != [1]:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.1)
+
+
+def _refused(platform: Platform) -> list[str]:
+    """Return what PostgreSQL said of statements for which a login has no right."""
+    said = (platform.deployment.directory / "logs/database.log").read_text("utf-8")
+    return [line for line in said.splitlines() if "permission denied" in line or "row-level" in line]
 
 
 def _publish(platform: Platform) -> None:
     """Let each device send a message, and a stranger too."""
     for folder in platform.devices:
-        with Device.open(folder) as device, DeviceClient(device) as client:
-            device.record("conditions", measured=records({"temperature": 4.5}), observed_at_ms=_now_ms())
-            assert client.wait_until_receipted(WITHIN_S)
+        _send(folder)
     topic = f"wayproof/v1/{SHIPPER}/stranger/messages"
     paho.mqtt.publish.single(topic, b"?", qos=1, hostname="127.0.0.1", port=platform.deployment.broker_port)
+
+
+def _send(folder: Path) -> None:
+    with Device.open(folder) as device, DeviceClient(device) as client:
+        device.record("conditions", measured=records({"temperature": 4.5}), observed_at_ms=_now_ms())
+        assert client.wait_until_receipted(WITHIN_S)
 
 
 async def _look_at_all_pages(platform: Platform) -> str:
