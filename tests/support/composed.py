@@ -202,15 +202,6 @@ def _database(composed: Composed) -> tuple[Cluster, subprocess.Popen[bytes]]:
     return cluster, process
 
 
-def _wait_connected(cluster: Cluster, composed: Composed, service: str) -> None:
-    deadline = time.monotonic() + READY_WITHIN_S
-    while f"wayproof {service.partition('-')[0]}" not in _users(cluster):
-        if time.monotonic() > deadline:
-            log = (composed.folder / f"{service}.log").read_text("utf-8", "replace")
-            raise AssertionError(f"{service} is not in the database: {log[-4000:]}")
-        time.sleep(POLL_S)
-
-
 def _users(cluster: Cluster) -> dict[str, str]:
     """Return who is connected: the login by the process's own word for itself."""
     with psycopg.connect(cluster.dsn("wayproof")) as connection:
@@ -274,7 +265,6 @@ def main(arguments: Sequence[str]) -> int:
         say("the shipper's API is ready")
         for name in BY_HAND:
             say(f"{name}: {composed.once(name)}")
-        _wait_connected(cluster, composed, "gate-shipper")
         say(f"in the database: {_users(cluster)}")
         log = (composed.folder / "postgres.log").read_text("utf-8", "replace")
         refused = [line for line in log.splitlines() if "permission denied" in line or "row-level" in line]
