@@ -500,6 +500,6 @@ def test_fabric_and_a_shipper_come_up_as_composed_without_containers(fabric_bina
     assert said.count("contract wayproof is committed") == 2
     assert "ingest is connected to Mosquitto" in said
     assert "the shipper's API is ready" in said
-    for name in ("ingest", "anchor", "projection", "monitor", "plausibility", "api"):
+    for name in ("ingest", "anchor", "projection", "monitor", "plausibility", "gate", "api"):
         assert f"'wayproof {name}': 'shipper_{name}'" in said
     assert "PostgreSQL refused nothing" in said

@@ -35,6 +35,7 @@ POLL_S = 0.25
 FIRST_ADDRESS = 10
 STANDING_IN = ("database-shipper",)
 """Services for which something else runs, on 127.0.0.1: the embedded PostgreSQL."""
+ENROLMENT = "/etc/wayproof/enrolment"
 BY_HAND = ("audit-shipper", "devices-shipper", "rejections-shipper")
 ONLY_IN_MOSQUITTO_2_1 = ("global_plugin ", "plugin_opt_")
 
@@ -161,11 +162,22 @@ class Composed:
             if mount["type"] == "volume":
                 folder = self.folder / mount["source"] / (mount.get("volume") or {}).get("subpath", "")
                 text = text.replace(mount["target"], str(folder))
+        text = text.replace(ENROLMENT, str(self._enrolment(service)))
         if path.name == "mosquitto.conf":
             lines = [line for line in text.splitlines() if not line.startswith(ONLY_IN_MOSQUITTO_2_1)]
             text = "\n".join([*lines, "user root", ""])
         copy.write_text(text, "utf-8")
         return copy
+
+    def _enrolment(self, service: str) -> Path:
+        """Return a folder that leads to all that is mounted in the folder of enrolment."""
+        folder = self.folder / f"{service}-enrolment"
+        folder.mkdir(exist_ok=True)
+        for mount in self.services[service]["volumes"]:
+            link = folder / Path(mount["target"]).name
+            if mount["target"].startswith(f"{ENROLMENT}/") and not link.is_symlink():
+                link.symlink_to(self.folder / mount["source"] / mount["volume"]["subpath"])
+        return folder
 
     def _wait_healthy(self, name: str) -> None:
         kind, *test = self.services[name]["healthcheck"]["test"]
@@ -200,6 +212,15 @@ def _database(composed: Composed) -> tuple[Cluster, subprocess.Popen[bytes]]:
     made = composed.folder / "identities/organisations/ShipperMSP/database"
     make_roles(cluster, database="wayproof", secrets=composed.folder / "secrets", logins=made, organisation="shipper")
     return cluster, process
+
+
+def _wait_connected(cluster: Cluster, composed: Composed, service: str) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while f"wayproof {service.partition('-')[0]}" not in _users(cluster):
+        if time.monotonic() > deadline:
+            log = (composed.folder / f"{service}.log").read_text("utf-8", "replace")
+            raise AssertionError(f"{service} is not in the database: {log[-4000:]}")
+        time.sleep(POLL_S)
 
 
 def _users(cluster: Cluster) -> dict[str, str]:
@@ -265,6 +286,7 @@ def main(arguments: Sequence[str]) -> int:
         say("the shipper's API is ready")
         for name in BY_HAND:
             say(f"{name}: {composed.once(name)}")
+        _wait_connected(cluster, composed, "gate-shipper")
         say(f"in the database: {_users(cluster)}")
         log = (composed.folder / "postgres.log").read_text("utf-8", "replace")
         refused = [line for line in log.splitlines() if "permission denied" in line or "row-level" in line]
