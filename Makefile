@@ -11,7 +11,7 @@ WEB := services/wayproof/web
 PAGES := services/wayproof/wayproof/api/static/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fabric-binaries fabric-fixtures web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace bench-ingest bench-fabric faults fuzz fabric-kills
+.PHONY: help demo fabric-binaries fabric-fixtures web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace bench-ingest soak bench-fabric faults fuzz fabric-kills
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +108,9 @@ faults: .venv/.ready ## Do to the platform what may happen to it, and audit what
 
 fuzz: .venv/.ready ## Fuzz every parser of hostile bytes for FUZZ_SECONDS (60) CPU seconds each (FUZZ_ARGUMENTS=--help)
 	@$(BIN)/python tests/faults/parsers_fuzz.py $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) $(FUZZ_ARGUMENTS)
+
+soak: .venv/.ready ## Ingest for half an hour and more: memory, and cost of a reading up to 100 million (SOAK_ARGUMENTS=--help; resumable)
+	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/ingest_soak.py $(SOAK_ARGUMENTS)
 
 bench-trace: .venv/.ready ## One shipment's trace among 10,000, over HTTP, with its plan
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/shipment_trace.py $(BENCH_ARGUMENTS)

@@ -15,7 +15,7 @@ from support.telemetry_cbor import write
 from support.telemetry_device import Device
 from support.telemetry_envelopes import PACK, header, seal, sealed
 from support.telemetry_inputs import CBOR_PACK, HOSTILE, VALID
-from wayproof.ingest.decoding import Decoder, learning
+from wayproof.ingest.decoding import Decoder, hot_shapes, learning
 from wayproof.ingest.decoding.cbor_packs import CborPacks
 from wayproof.ingest.decoding.json_packs import JsonPacks, number_of
 from wayproof.ingest.decoding.numbers import in_milliseconds, plain_time_ms
@@ -31,6 +31,14 @@ CORPUS = [
     *(payload for _, payload in HOSTILE.values() if len(payload) <= MAX_PAYLOAD_BYTES),
 ]
 LABELS = ("bn", "bt", "bu", "bv", "bver", "n", "u", "v", "vs", "vb", "vd", "t", "ut", "s")
+
+
+@pytest.fixture(params=[hot_shapes.HOT, 1], ids=["searched", "hot"], autouse=True)
+def how_slots_are_found(request: pytest.FixtureRequest) -> Iterator[None]:
+    """By search, or by an expression from a shape's second pack on: each test runs both ways."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hot_shapes, "HOT", request.param)
+        yield
 
 
 def learnt(*payloads: bytes) -> Decoder:
@@ -253,3 +261,21 @@ def test_texts_that_never_repeat_are_not_learnt() -> None:
 def test_the_golden_packs_are_what_this_is_about() -> None:
     assert agrees(learnt(PACK), PACK)
     assert agrees(learnt(CBOR_PACK), CBOR_PACK)
+
+
+def test_a_hot_shape_is_taken_apart_by_its_expression_and_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hot_shapes, "HOT", 3)
+    monkeypatch.setattr(hot_shapes, "MOST", 5)
+    packs = JsonPacks()
+    hot = packs._hot
+    pack = b'[{"n":"a","t":1750000000,"v":%d}]'
+    for number in range(4):  # the first is only seen, the second learnt
+        assert hot.find(pack % number) is None
+        packs.read(pack % number)
+    found = hot.find(pack % 27)
+    assert found is not None
+    assert list(found[1]) == [b"1750000000", b"27"]
+    for name in range(30):
+        for _ in range(5):
+            packs.read(b'[{"n":"a%d","t":1750000000,"v":1}]' % name)
+    assert max(len(hot._times), len(hot._hot), len(hot._latest)) <= 6

@@ -6,7 +6,7 @@ with the same bytes around its numbers only the numbers are read, by the verifie
 here: `Decoder.decode` answers None wherever it is not certain, and the verifier decides.
 
 Read in this order: `numbers`, `shape` (what a pack says, its numbers left open), `json_packs` and `cbor_packs` (how a
-shape is found), `envelopes` (the signed form), `decoder`.
+shape is found, `hot_shapes` how it is found sooner), `envelopes` (the signed form), `decoder`.
 """
 
 from wayproof.ingest.decoding.decoder import Decoder, Quick

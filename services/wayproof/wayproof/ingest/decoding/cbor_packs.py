@@ -40,7 +40,8 @@ class CborPacks:
             slots.pop()
         if sum(map(len, literals)) + sum(map(len, slots)) != len(pack) or b"" in slots:
             return None
-        return self._shapes.fill(pack, (*literals[: len(slots)], b"".join(literals[len(slots) :])), slots)
+        shape = self._shapes.shape(pack, (*literals[: len(slots)], b"".join(literals[len(slots) :])), slots)
+        return None if shape is None else self._shapes.fill(shape, slots)
 
 
 def number_of(raw: bytes) -> decimals.Scaled:

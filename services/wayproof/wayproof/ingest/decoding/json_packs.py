@@ -5,13 +5,15 @@ import re
 import secrets
 from typing import Any, NoReturn
 
+from wayproof.ingest.decoding.hot_shapes import HotShapes
 from wayproof.ingest.decoding.learning import LONGEST_LEARNT, Literals, Shapes
 from wayproof.ingest.decoding.numbers import Numbers, UncertainError
 from wayproof.ingest.decoding.shape import Slot
 from wayproof.store.measured import Measured
 from wayproof_verifier.telemetry import decimals, senml_json
 
-_NUMBER = re.compile(rb": ?([-0-9][-+.0-9eE]*+)")
+_SLOT = rb": ?([-0-9][-+.0-9eE]*+)"
+_NUMBER = re.compile(_SLOT)
 """What may be a member's number. Only a way to find slots: whether they are some is tried out, and each is read."""
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")  # RFC 8259 §6
 _SMALLEST_MARK = 10**15
@@ -22,13 +24,22 @@ class JsonPacks:
 
     def __init__(self) -> None:
         self._shapes = Shapes(read=senml_json.read, with_slots=with_slots, numbers=Numbers(number_of))
+        self._hot = HotShapes(_SLOT)
 
     def read(self, pack: bytes) -> Measured | None:
         """Return what a pack measures; None if the verifier has to say."""
         if len(pack) > LONGEST_LEARNT:
             return None
+        found = self._hot.find(pack)
+        if found is not None:
+            return self._shapes.fill(*found)
         parts = _NUMBER.split(pack)
-        return self._shapes.fill(pack, tuple(parts[::2]), parts[1::2])
+        literals, slots = tuple(parts[::2]), parts[1::2]
+        shape = self._shapes.shape(pack, literals, slots)
+        if shape is None:
+            return None
+        self._hot.note(pack, literals, shape)
+        return self._shapes.fill(shape, slots)
 
 
 def number_of(raw: bytes) -> decimals.Scaled:

@@ -42,14 +42,15 @@ class Shapes:
         self._seen: set[int] = set()
         self._learnt_bytes = 0
 
-    def fill(self, pack: bytes, literals: Literals, slots: Slots) -> Measured | None:
-        """Return what a pack measures; None if the verifier has to say."""
+    def shape(self, pack: bytes, literals: Literals, slots: Slots) -> Shape | None:
+        """Return a pack's shape; None if the verifier has to say what it is."""
         try:
-            shape = self._shapes[literals]
+            return self._shapes[literals]
         except KeyError:
-            shape = self._learn(pack, literals, slots)
-        if shape is None:
-            return None
+            return self._learn(pack, literals, slots)
+
+    def fill(self, shape: Shape, slots: Slots) -> Measured | None:
+        """Return what a pack of this shape measures; None if the verifier has to say."""
         try:
             return shape.fill(slots, self._numbers)
         except UncertainError:
