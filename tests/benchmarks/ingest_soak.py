@@ -37,6 +37,7 @@ BYTES_A_ROW = 250
 SERVER = ("-c", "shared_buffers=1GB", "-c", "max_wal_size=4GB")
 COSTS = ("ingest", "PostgreSQL", "sealer", "broker", "generator")
 MEBIBYTE = 1 << 20
+LEAST_HOURS = 5 / 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +194,13 @@ def table(laps: Sequence[Lap]) -> str:
 
 
 def slopes(memory: Sequence[Memory]) -> dict[str, float]:
-    """Return how fast each process's own memory grew after the first fifth of the time: MiB an hour, least squares."""
+    """Return how fast each process's own memory grew after the first fifth of the time: MiB an hour, least squares.
+
+    Empty where that is less than five minutes: caches are still being filled then.
+    """
     later = memory[len(memory) // 5 :]
     hours = [it.at_s / 3600 for it in later]
-    if len(set(hours)) < 3:  # two points are a line, whatever they are
+    if not hours or hours[-1] - hours[0] < LEAST_HOURS:
         return {}
     return {
         name: statistics.linear_regression(hours, [it.own_mib[name] for it in later]).slope for name in later[0].own_mib
@@ -209,9 +213,10 @@ def report(folder: Path, *, since_s: float) -> dict[str, object]:
     memory = [it for it in (Memory(**it) for it in _read(folder / "memory.jsonl")) if it.at_s >= since_s]  # type: ignore[arg-type]
     print("\n" + table(laps))
     growth = slopes(memory)
-    for name, slope in growth.items():
+    for name in memory[0].own_mib if memory else ():
         values = [it.own_mib[name] for it in memory]
-        print(f"{name}: {values[0]:.0f} MiB of its own at first, {values[-1]:.0f} at last, {slope:+.1f} MiB an hour")
+        slope = f"{growth[name]:+.1f} MiB an hour" if growth else "too short for a slope"
+        print(f"{name}: {values[0]:.0f} MiB of its own at first, {values[-1]:.0f} at last, {slope}")
     result: dict[str, object] = {"laps": [asdict(it) for it in laps], "memory_mib_an_hour": growth}
     (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     return result
