@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from support.root_log import kept_root_log
+from wayproof.observability.health import HEALTH
 
 # A busy machine takes its time: how fast something is, benchmarks tell, not tests.
 settings.register_profile("untimed", deadline=None)
@@ -19,3 +20,9 @@ def _root_log() -> Iterator[None]:
     """Leave the log as it was, where a test runs a command in its own process."""
     with kept_root_log():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _health() -> None:
+    """Forget what parts of the platform, run in this process by an earlier test, said of themselves."""
+    HEALTH.forget()
