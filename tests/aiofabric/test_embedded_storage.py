@@ -164,7 +164,8 @@ async def test_changes_with_fitting_checksums_are_found_by_what_they_say(
     elif change == "data":
         block.data.data.append(block.data.data[0])
     elif change == "signature":
-        metadata.signatures[0].signature = metadata.signatures[0].signature[:-1] + b"\0"
+        signature = metadata.signatures[0].signature
+        metadata.signatures[0].signature = signature[:-1] + bytes([signature[-1] ^ 1])
         block.metadata.metadata[0] = metadata.SerializeToString()
     elif change == "unsigned":
         block.metadata.metadata[0] = common_pb2.Metadata(value=metadata.value).SerializeToString()
