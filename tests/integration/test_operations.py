@@ -44,7 +44,7 @@ from wayproof.observability.tracing_export import OpenTelemetryRecorder
 pytestmark = pytest.mark.filterwarnings(f"ignore::{DevelopmentLedgerWarning.__module__}.DevelopmentLedgerWarning")
 
 STEPS = {"receive", "commit", "seal", "anchor", "project"}
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 def counted(name: str, *labels: str) -> float:
