@@ -9,8 +9,7 @@ FROM (SELECT pg_get_serial_sequence('message', 'ingest_id')::regclass AS sequenc
 -- Take messages that are all new; a unique violation undoes it.
 COPY message (
     ingest_id, device_id, received_at_ms, topic, payload, salt, entry, message_hash,
-    stream_id, boot, sequence, previous, after_boot, after_sequence, rejection,
-    first_observed_at_ms, last_observed_at_ms
+    stream_id, boot, sequence, previous, after_boot, after_sequence, rejection
 )
 FROM STDIN (FORMAT BINARY)
 
@@ -35,23 +34,19 @@ WHERE
 WITH new AS (
     INSERT INTO message (
         device_id, received_at_ms, topic, payload, salt, entry, message_hash,
-        stream_id, boot, sequence, previous, after_boot, after_sequence, rejection,
-        first_observed_at_ms, last_observed_at_ms
+        stream_id, boot, sequence, previous, after_boot, after_sequence, rejection
     )
     SELECT
         device_id, received_at_ms, topic, payload, salt, entry, message_hash,
-        stream_id, boot, sequence, previous, after_boot, after_sequence, rejection,
-        first_observed_at_ms, last_observed_at_ms
+        stream_id, boot, sequence, previous, after_boot, after_sequence, rejection
     FROM unnest(
         %(device_ids)b::text[], %(received_at_ms)b::bigint[], %(topics)b::text[], %(payloads)b::bytea[],
         %(salts)b::bytea[], %(entries)b::bytea[], %(message_hashes)b::bytea[], %(stream_ids)b::integer[],
         %(boots)b::bigint[], %(sequences)b::bigint[], %(previous)b::bytea[], %(after_boots)b::bigint[],
-        %(after_sequences)b::bigint[], %(rejections)b::text[],
-        %(first_observed_at_ms)b::bigint[], %(last_observed_at_ms)b::bigint[]
+        %(after_sequences)b::bigint[], %(rejections)b::text[]
     ) WITH ORDINALITY AS given (
         device_id, received_at_ms, topic, payload, salt, entry, message_hash,
-        stream_id, boot, sequence, previous, after_boot, after_sequence, rejection,
-        first_observed_at_ms, last_observed_at_ms, place
+        stream_id, boot, sequence, previous, after_boot, after_sequence, rejection, place
     )
     ORDER BY place
     ON CONFLICT DO NOTHING
