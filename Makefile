@@ -1,6 +1,7 @@
 # wayproof: two commands do all the set-up: `make demo` and `make test`.
 # Everything bootstraps itself into .venv (uv comes from PyPI). Nothing is installed outside this folder, but for Chromium,
-# SoftHSM, Mosquitto and libfaketime from Debian's packages, by `make test`, where root asks for it and they are missing.
+# SoftHSM, Mosquitto, libfaketime and TimescaleDB from Debian's packages, by `make test`, where root asks for it and they
+# are missing; TimescaleDB, where this Debian has none, in a Debian 13 of its own in the cache folder.
 PYTHON ?= python3
 BIN := .venv/bin
 DISTRIBUTIONS := chaincode services/aiofabric services/verifier services/wayproof
@@ -11,7 +12,7 @@ WEB := services/wayproof/web
 PAGES := services/wayproof/wayproof/api/static/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fabric-binaries fabric-fixtures web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace bench-ingest soak bench-fabric faults fuzz fabric-kills
+.PHONY: timescaledb help demo fabric-binaries fabric-fixtures web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace bench-ingest soak bench-fabric faults fuzz fabric-kills
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +81,9 @@ mosquitto: # Mosquitto for the tests of certificates and topics, from Debian's p
 	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 SYSTEMD_OFFLINE=1 apt-get install -y -qq --no-install-recommends mosquitto mosquitto-clients; } >/dev/null 2>&1 \
 	      || echo "Mosquitto could not be installed: the tests with it will be skipped"; \
 	  else echo "No Mosquitto here (Debian, Ubuntu: apt install mosquitto): the tests with it will be skipped"; fi; }
+
+timescaledb: ## Get a PostgreSQL with TimescaleDB for tests: Debian's package, or a Debian 13 in a cache folder (root)
+	@tests/support/timescaledb.sh
 
 lint: .venv/.ready ## Style, types and import rules
 	@$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from wayproof.observability.health import HEALTH
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-pytest_plugins = ["support.database", "support.fabric_network", "support.scenario_ledger"]
+pytest_plugins = ["support.database", "support.timescaledb", "support.fabric_network", "support.scenario_ledger"]
 
 
 @pytest.fixture(autouse=True)

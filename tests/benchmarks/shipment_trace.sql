@@ -46,14 +46,16 @@ SELECT gsin, version, kind, 'ShipperMSP', md5(gsin || kind), 1750000000000, chan
 FROM shipment CROSS JOIN (VALUES (1, 'shipment_created'), (2, 'device_attached')) AS event (version, kind);
 
 INSERT INTO message (
-    device_id, received_at_ms, topic, payload, salt, entry, message_hash, stream_id, boot, sequence, previous
+    device_id, received_at_ms, topic, payload, salt, entry, message_hash, stream_id, boot, sequence, previous,
+    first_observed_at_ms, last_observed_at_ms
 )
 SELECT
     'logger-' || stream_id, 1750000000000 + sequence * 600000 + stream_id,
     'wayproof/v1/ShipperMSP/logger-' || stream_id || '/messages',
     decode(repeat(md5(stream_id || '/' || sequence), 20), 'hex'), '\x00000000000000000000000000000000',
     sha256(int8send(sequence * 1000000 + stream_id)), sha256(int8send(sequence * 1000000 + stream_id)), stream_id, 1,
-    sequence, sha256(int8send((sequence - 1) * 1000000 + stream_id))
+    sequence, sha256(int8send((sequence - 1) * 1000000 + stream_id)),
+    1750000000000 + sequence * 600000 + 60000, 1750000000000 + sequence * 600000 + %(instants)s * 60000
 FROM generate_series(1, %(messages)s) AS sequence
 CROSS JOIN generate_series(1, %(shipments)s) AS stream_id
 ORDER BY sequence, stream_id;

@@ -107,6 +107,9 @@ def test_a_role_may_do_what_it_is_granted_and_nothing_else(database: Connection,
     assert wrong == []
 
 
+ERASED = ("topic", "payload", "salt", "first_observed_at_ms", "last_observed_at_ms")
+
+
 def test_nobody_but_two_roles_changes_what_is_evidence() -> None:
     changing = {
         (role.name, it.table, it.verb, it.column)
@@ -116,7 +119,7 @@ def test_nobody_but_two_roles_changes_what_is_evidence() -> None:
     }
     assert changing == {
         ("anchor", "log_tile", "UPDATE", "hashes"),
-        *(("erasure", "message", "UPDATE", column) for column in ("topic", "payload", "salt")),
+        *(("erasure", "message", "UPDATE", column) for column in ERASED),
         ("erasure", "reading", "DELETE", ""),
         ("log", "log_leaf", "DELETE", ""),
         ("log", "log_tile", "DELETE", ""),

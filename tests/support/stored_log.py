@@ -68,7 +68,8 @@ class StoredLog(ErasableLog):
                 place,
             )
             self.connection.execute(
-                "UPDATE message SET topic = NULL, payload = NULL, salt = NULL FROM log_leaf"
+                "UPDATE message SET topic = NULL, payload = NULL, salt = NULL, first_observed_at_ms = NULL,"
+                " last_observed_at_ms = NULL FROM log_leaf"
                 " WHERE message.ingest_id = log_leaf.ingest_id AND epoch = %(epoch)s AND leaf_index = %(index)s",
                 place,
             )

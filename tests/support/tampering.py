@@ -66,7 +66,7 @@ def lift_constraints(connection: Connection) -> None:
     """Let whoever owns the database do anything: no CHECK, no NOT NULL; foreign keys and triggers sleep."""
     found = connection.execute(
         "SELECT conrelid::regclass::text AS name, conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0"
-        " AND connamespace = 'public'::regnamespace"
+        " AND coninhcount = 0 AND connamespace = 'public'::regnamespace"
     ).fetchall()
     for row in found:
         run(connection, f"ALTER TABLE {row['name']} DROP CONSTRAINT {row['conname']}")

@@ -48,6 +48,8 @@ class DatabaseSettings(Section):
     """Which of them to be, whatever the command is: for a container that holds one login only."""
     pool_size: Annotated[int, Field(ge=1, le=100)] = 8
     """Connections that the API keeps; every other process needs one or two."""
+    timescaledb: Literal["auto", "required", "off"] = "auto"
+    """Whether readings become a hypertable when tables are made: where the server has the extension, always, never."""
 
 
 class BrokerSettings(Section):

@@ -71,8 +71,9 @@ def judge(row: StoredMessage, *, keys: Keys) -> Judged:
     if isinstance(message, Rejection):
         mismatch = Mismatch("message", message_key(row), "rejection", shown(row.rejection), message.code)
         return Judged((mismatch, *_different(row, {"message_hash": sha256(row.payload).digest()})))
+    expected = {**_accepted(message, keys=keys), **_observed(row, message)}
     return Judged(
-        tuple(_different(row, _accepted(message, keys=keys))),
+        tuple(_different(row, expected)),
         readings=message.readings,
         stream=(message.device_id, message.stream),
     )
@@ -96,6 +97,8 @@ def judge_erased(row: StoredMessage, *, record: Mapping[str, object] | None) -> 
         "message_hash": bytes.fromhex(position["hash"]),
         "previous": previous,
         "rejection": None,
+        "first_observed_at_ms": None,
+        "last_observed_at_ms": None,
     }
     if position["sequence"] != 1 or not any(previous):
         expected |= {"after_boot": None, "after_sequence": None}
@@ -159,6 +162,17 @@ def _accepted(message: Message, *, keys: Keys) -> dict[str, object]:
     }
 
 
+def _observed(row: StoredMessage, message: Message) -> dict[str, object]:
+    """Return from when to when a message measured. Rows of an earlier version do not say it, and need not."""
+    if row.first_observed_at_ms is None and row.last_observed_at_ms is None:
+        return {}
+    times = [reading.observed_at_ms for reading in message.readings]
+    return {
+        "first_observed_at_ms": min(times, default=None),
+        "last_observed_at_ms": max(times, default=None),
+    }
+
+
 def _refused(row: StoredMessage, message: Message | Rejection, *, keys: Keys) -> dict[str, object]:
     """Return the columns of a refused message."""
     topic = parse_topic(row.topic or "")
@@ -171,6 +185,8 @@ def _refused(row: StoredMessage, message: Message | Rejection, *, keys: Keys) ->
         "after_boot": None,
         "after_sequence": None,
         "rejection": _refusal(row, message, keys=keys),
+        "first_observed_at_ms": None,
+        "last_observed_at_ms": None,
     }
 
 

@@ -39,6 +39,8 @@ class StoredMessage:
     after_boot: int | None
     after_sequence: int | None
     rejection: str | None
+    first_observed_at_ms: int | None
+    last_observed_at_ms: int | None
     stream_device_id: str | None
     stream_name: str | None
 

@@ -27,6 +27,15 @@ class Measured(NamedTuple):
         given = tuple(readings)
         return cls(tuple(quantity_of(it) for it in given), [value_of(it) for it in given])
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """The times of its first and last reading. Of one that has any."""
+        if len(self.values) == 1:  # the usual message, and this is the hot path
+            at_ms = self.values[0][0]
+            return at_ms, at_ms
+        times = [value[0] for value in self.values]
+        return min(times), max(times)
+
 
 NOTHING = Measured((), ())
 """What a refused message measures."""

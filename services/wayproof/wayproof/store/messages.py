@@ -139,6 +139,8 @@ def _columns(messages: Sequence[NewMessage], numbers: Numbers) -> dict[str, list
         "after_boots": [it.after[0] if it.after else None for it in messages],
         "after_sequences": [it.after[1] if it.after else None for it in messages],
         "rejections": [it.rejection for it in messages],
+        "first_observed_at_ms": [it.measured.span[0] if it.measured.values else None for it in messages],
+        "last_observed_at_ms": [it.measured.span[1] if it.measured.values else None for it in messages],
     }
 
 

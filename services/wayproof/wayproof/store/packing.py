@@ -15,13 +15,13 @@ TAIL = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
 
 _LENGTH = struct.Struct(">i")
-_MESSAGE_START = struct.Struct(">hiq")  # 15 columns, ingest_id
+_MESSAGE_START = struct.Struct(">hiq")  # 17 columns, ingest_id
 _BIGINT = struct.Struct(">iq")
-_UNSIGNED_END = struct.Struct(">i16si32si32siiiqiqiiii")
-_SIGNED_END = struct.Struct(">i16si32si32siiiqiqi32siii")
+_UNSIGNED_END = struct.Struct(">i16si32si32siiiqiqiiiiiqiq")
+_SIGNED_END = struct.Struct(">i16si32si32siiiqiqi32siiiiqiq")
 _READING = struct.Struct(">hiiiqiqihiiiqihi")
 _LEAF = struct.Struct(">hiiiqiq")
-_COLUMNS = 15
+_COLUMNS = 17
 _ABSENT = -1
 
 
@@ -45,7 +45,7 @@ def bigint(value: int | None) -> bytes:
 def messages(ingest_ids: Iterable[int], stream_ids: Iterable[int | None], new: Iterable[NewMessage]) -> Iterator[bytes]:
     """Yield the rows of messages; a stream id is None where the message is refused."""
     for ingest_id, stream_id, it in zip(ingest_ids, stream_ids, new, strict=True):
-        is_usual = stream_id is not None and it.after is None
+        is_usual = stream_id is not None and it.after is None and len(it.measured.values) > 0
         yield b"".join(
             (
                 _MESSAGE_START.pack(_COLUMNS, 8, ingest_id),
@@ -60,16 +60,18 @@ def messages(ingest_ids: Iterable[int], stream_ids: Iterable[int | None], new: I
 
 
 def _usual_end(it: NewMessage, stream_id: int) -> bytes:
-    """Return the columns after the payload of a message that is accepted and is not the first of a boot."""
+    """Return the columns after the payload of a message that is accepted, measures, and is not the first of a boot."""
+    first, last = it.measured.span
     start = (16, it.salt, 32, it.entry, 32, it.message_hash, 4, stream_id, 8, it.boot, 8, it.sequence)
     if it.previous is None:
-        return _UNSIGNED_END.pack(*start, _ABSENT, _ABSENT, _ABSENT, _ABSENT)
-    return _SIGNED_END.pack(*start, 32, it.previous, _ABSENT, _ABSENT, _ABSENT)
+        return _UNSIGNED_END.pack(*start, _ABSENT, _ABSENT, _ABSENT, _ABSENT, 8, first, 8, last)
+    return _SIGNED_END.pack(*start, 32, it.previous, _ABSENT, _ABSENT, _ABSENT, 8, first, 8, last)
 
 
 def _end(it: NewMessage, stream_id: int | None) -> bytes:
     """Return the columns after the payload of any message."""
     after_boot, after_sequence = it.after or (None, None)
+    first, last = it.measured.span if it.measured.values else (None, None)
     return b"".join(
         (
             bytea(it.salt),
@@ -82,6 +84,8 @@ def _end(it: NewMessage, stream_id: int | None) -> bytes:
             bigint(after_boot),
             bigint(after_sequence),
             NULL if it.rejection is None else text(it.rejection),
+            bigint(first),
+            bigint(last),
         )
     )
 

@@ -37,7 +37,7 @@ ENROLMENT = ("device_claim", "device_certificate")
 
 PLACED = (
     "ingest_id device_id received_at_ms entry message_hash stream_id boot sequence previous after_boot after_sequence"
-    " rejection"
+    " rejection first_observed_at_ms last_observed_at_ms"
 )
 """Columns of `message` without what an erasure removes: topic, payload and salt."""
 
@@ -218,12 +218,12 @@ ROLES: tuple[Role, ...] = (
     ),
     Role(
         "erasure",
-        "a lawful erasure: takes topic, payload and salt from a message, and its readings with their flags. The only "
-        "role that changes a message or removes a reading",
+        "a lawful erasure: takes topic, payload, salt and times from a message, and its readings with their flags. The "
+        "only role that changes a message or removes a reading",
         VERSION
         | _read("stream", "device", "ledger_record", "log_epoch", "log_leaf")
         | {
-            "message": f"SELECT({PLACED} topic) UPDATE(topic payload salt)",
+            "message": f"SELECT({PLACED} topic) UPDATE(topic payload salt first_observed_at_ms last_observed_at_ms)",
             "reading": "SELECT DELETE",
             "reading_flag": "SELECT DELETE",
         },

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import LiteralString
 
-from wayproof.store import privileges
+from wayproof.store import privileges, storage
 from wayproof.store.connection import Connection
 from wayproof.store.errors import SchemaError, store_errors
+from wayproof.store.storage import Choice
 
 LOCK = 0x77617970
 """Advisory lock: two that apply at once take turns."""
@@ -22,18 +23,24 @@ def migrations() -> Sequence[str]:
     return sorted(entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql"))
 
 
-def apply(connection: Connection) -> Sequence[str]:
+def apply(connection: Connection, *, timescaledb: Choice = "auto") -> Sequence[str]:
     """Bring tables and grants to this version, all in one transaction; return the names of the migrations applied.
 
-    The roles are made before, where they are missing.
+    The roles are made before, where they are missing. Where the readings' table is split by it, `timescaledb` says
+    whether it becomes a hypertable. Raises SchemaError (timescaledb_missing, timescaledb_unwanted).
     """
     privileges.make_roles(connection)
+    kind, reason = storage.choose(connection, timescaledb)
     with store_errors(), connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        connection.execute(storage.QUERIES["choose"], {"kind": kind})
         missing = [name for name in migrations() if name not in _applied(connection)]
         for name in missing:
             connection.execute(_text(f"migrations/{name}.sql"))
             connection.execute("INSERT INTO schema_migration (name) VALUES (%s)", [name])
+        storage.record(connection, kind, reason)
+        storage.make_weeks(connection)
+        storage.take_over(connection)
         privileges.grant(connection)
     return missing
 

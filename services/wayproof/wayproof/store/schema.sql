@@ -4,7 +4,7 @@
 -- Each part has one writer: ingest (streams, messages, readings, rejections), the sealer (log_*), the projection
 -- (ledger_*, shipment*, device*, ...), the monitor (watch), `wayproof plausibility` (reading_flag, plausibility_*),
 -- people (location). Nobody updates or deletes a message or a reading; the one lawful exception is an
--- erasure, which removes salt, topic and payload of one message, its readings and their flags.
+-- erasure, which removes salt, topic, payload and times of one message, its readings and their flags.
 --
 -- What is written for every message or reading has no foreign keys: each would look up and lock a row for every row (14
 -- microseconds a reading with them, 3 without). One transaction writes what belongs together, nobody may delete it, and
@@ -42,6 +42,8 @@ CREATE TABLE message (
     after_boot bigint,             -- what the first message of a later boot names
     after_sequence bigint,
     rejection text,                -- code of the refusal
+    first_observed_at_ms bigint,   -- from when to when it measured; null: nothing, or not known (before 00.01.00_10)
+    last_observed_at_ms bigint,
     CHECK ((stream_id IS NULL) = (rejection IS NOT NULL))
 );
 -- The same signed bytes again are a duplicate; other ones at the same place are an equivocation, and both are kept.
@@ -58,7 +60,9 @@ CREATE TABLE quantity (
     UNIQUE (name, unit, kind)
 );
 
--- One measured value: value * 10^-scale, or a text. Clustered by stream and time, as it is asked for.
+-- One measured value: value * 10^-scale, or a text. It lies in the week of its time (`store/weeks.py`): a partition
+-- `reading_N`, made ahead, or a chunk where `reading` is a hypertable of TimescaleDB. Times far from now, which a wrong
+-- clock gives, lie together in one more. Ask for it with its message's first_ and last_observed_at_ms.
 CREATE TABLE reading (
     stream_id integer NOT NULL,
     observed_at_ms bigint NOT NULL,
@@ -70,8 +74,17 @@ CREATE TABLE reading (
     text text,
     PRIMARY KEY (stream_id, observed_at_ms, ingest_id, ordinal),
     CHECK ((value IS NULL) = (scale IS NULL) AND (value IS NULL) <> (text IS NULL))
-);
+) PARTITION BY RANGE (observed_at_ms);
 CREATE INDEX reading_message ON reading (ingest_id);
+CREATE TABLE reading_default PARTITION OF reading DEFAULT;
+
+-- How readings are stored here, and why: decided once, by `wayproof schema apply`.
+CREATE TABLE reading_storage (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    kind text NOT NULL CHECK (kind IN ('partitions', 'hypertable')),
+    reason text NOT NULL,
+    chosen_at timestamptz NOT NULL DEFAULT now()
+);
 
 -- Refused payloads that no known device published: counted, and kept unless over-long. They are no entries of the log.
 CREATE TABLE rejection (

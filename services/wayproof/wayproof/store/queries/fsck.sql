@@ -14,6 +14,7 @@ SELECT
     message.device_id, message.received_at_ms, message.topic, message.payload, message.salt, message.entry,
     message.message_hash, message.stream_id, message.boot, message.sequence, message.previous,
     message.after_boot, message.after_sequence, message.rejection,
+    message.first_observed_at_ms, message.last_observed_at_ms,
     stream.device_id AS stream_device_id, stream.name AS stream_name
 FROM log_leaf AS leaf
 LEFT JOIN message USING (ingest_id)
@@ -28,6 +29,7 @@ SELECT
     message.device_id, message.received_at_ms, message.topic, message.payload, message.salt, message.entry,
     message.message_hash, message.stream_id, message.boot, message.sequence, message.previous,
     message.after_boot, message.after_sequence, message.rejection,
+    message.first_observed_at_ms, message.last_observed_at_ms,
     stream.device_id AS stream_device_id, stream.name AS stream_name
 FROM message
 LEFT JOIN log_leaf AS leaf USING (ingest_id)

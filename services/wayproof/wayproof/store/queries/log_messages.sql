@@ -30,6 +30,11 @@ LIMIT %(limit)s
 SELECT
     reading.ingest_id, reading.ordinal, quantity.name, quantity.unit, reading.value, reading.scale,
     reading.observed_at_ms
-FROM reading JOIN quantity USING (quantity_id)
-WHERE reading.ingest_id = ANY(%(ingest_ids)b::bigint[])
+FROM message
+JOIN reading ON
+    reading.ingest_id = message.ingest_id
+    AND reading.observed_at_ms
+    BETWEEN coalesce(message.first_observed_at_ms, 0) AND coalesce(message.last_observed_at_ms, 9007199254740991)
+JOIN quantity USING (quantity_id)
+WHERE message.ingest_id = ANY(%(ingest_ids)b::bigint[])
 ORDER BY reading.ingest_id, reading.ordinal

@@ -9,7 +9,8 @@ FROM (SELECT pg_get_serial_sequence('message', 'ingest_id')::regclass AS sequenc
 -- Take messages that are all new; a unique violation undoes it.
 COPY message (
     ingest_id, device_id, received_at_ms, topic, payload, salt, entry, message_hash,
-    stream_id, boot, sequence, previous, after_boot, after_sequence, rejection
+    stream_id, boot, sequence, previous, after_boot, after_sequence, rejection,
+    first_observed_at_ms, last_observed_at_ms
 )
 FROM STDIN (FORMAT BINARY)
 
@@ -34,19 +35,23 @@ WHERE
 WITH new AS (
     INSERT INTO message (
         device_id, received_at_ms, topic, payload, salt, entry, message_hash,
-        stream_id, boot, sequence, previous, after_boot, after_sequence, rejection
+        stream_id, boot, sequence, previous, after_boot, after_sequence, rejection,
+        first_observed_at_ms, last_observed_at_ms
     )
     SELECT
         device_id, received_at_ms, topic, payload, salt, entry, message_hash,
-        stream_id, boot, sequence, previous, after_boot, after_sequence, rejection
+        stream_id, boot, sequence, previous, after_boot, after_sequence, rejection,
+        first_observed_at_ms, last_observed_at_ms
     FROM unnest(
         %(device_ids)b::text[], %(received_at_ms)b::bigint[], %(topics)b::text[], %(payloads)b::bytea[],
         %(salts)b::bytea[], %(entries)b::bytea[], %(message_hashes)b::bytea[], %(stream_ids)b::integer[],
         %(boots)b::bigint[], %(sequences)b::bigint[], %(previous)b::bytea[], %(after_boots)b::bigint[],
-        %(after_sequences)b::bigint[], %(rejections)b::text[]
+        %(after_sequences)b::bigint[], %(rejections)b::text[],
+        %(first_observed_at_ms)b::bigint[], %(last_observed_at_ms)b::bigint[]
     ) WITH ORDINALITY AS given (
         device_id, received_at_ms, topic, payload, salt, entry, message_hash,
-        stream_id, boot, sequence, previous, after_boot, after_sequence, rejection, place
+        stream_id, boot, sequence, previous, after_boot, after_sequence, rejection,
+        first_observed_at_ms, last_observed_at_ms, place
     )
     ORDER BY place
     ON CONFLICT DO NOTHING

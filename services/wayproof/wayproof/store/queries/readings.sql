@@ -21,8 +21,8 @@ SELECT
     attached, count(*) AS messages, count(leaf_index) AS sealed,
     count(*) FILTER (WHERE leaf_index < anchored.size) AS anchored,
     count(*) FILTER (WHERE log_leaf.epoch = interval.epoch AND leaf_index < interval.size) AS retrospective,
-    coalesce(sum(readings), 0)::bigint AS readings, min(first_observed_at_ms) AS first_observed_at_ms,
-    max(last_observed_at_ms) AS last_observed_at_ms, max(held.received_at_ms) AS last_received_at_ms,
+    coalesce(sum(readings), 0)::bigint AS readings, min(observed.first_observed_at_ms) AS first_observed_at_ms,
+    max(observed.last_observed_at_ms) AS last_observed_at_ms, max(held.received_at_ms) AS last_received_at_ms,
     min(last.boot) AS last_boot, min(last.sequence) AS last_sequence, min(last.ingest_id) AS last_ingest_id
 FROM unnest(
     %(attached)b::integer[], %(device_ids)b::text[], %(streams)b::text[], %(start_boots)b::bigint[],
@@ -33,7 +33,7 @@ FROM unnest(
 )
 JOIN stream USING (device_id, name)
 CROSS JOIN LATERAL (
-    SELECT ingest_id, received_at_ms FROM message
+    SELECT ingest_id, received_at_ms, first_observed_at_ms, last_observed_at_ms FROM message
     WHERE
         message.stream_id = stream.stream_id AND (boot, sequence) > (start_boot, start_sequence)
         AND (boot, sequence) <= (end_boot, end_sequence)
@@ -42,7 +42,11 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT
         count(*) AS readings, min(observed_at_ms) AS first_observed_at_ms, max(observed_at_ms) AS last_observed_at_ms
-    FROM reading WHERE reading.ingest_id = held.ingest_id
+    FROM reading
+    WHERE
+        reading.ingest_id = held.ingest_id
+        AND reading.observed_at_ms
+        BETWEEN coalesce(held.first_observed_at_ms, 0) AND coalesce(held.last_observed_at_ms, 9007199254740991)
 ) AS observed
 CROSS JOIN LATERAL (
     SELECT boot, sequence, ingest_id FROM message
@@ -64,14 +68,19 @@ GROUP BY attached
 -- Where a message of an interval does not follow the one held before it: that one, and the one that it names instead.
 SELECT
     attached, boot, sequence, held_boot, held_sequence, named_boot, named_sequence,
-    (SELECT max(observed_at_ms) FROM reading WHERE reading.ingest_id = held_ingest_id) AS from_ms,
-    (SELECT min(observed_at_ms) FROM reading WHERE reading.ingest_id = placed.ingest_id) AS until_ms
+    coalesce(
+        held_last_ms, (SELECT max(observed_at_ms) FROM reading WHERE reading.ingest_id = held_ingest_id)
+    ) AS from_ms,
+    coalesce(
+        first_observed_at_ms, (SELECT min(observed_at_ms) FROM reading WHERE reading.ingest_id = placed.ingest_id)
+    ) AS until_ms
 FROM (
     SELECT
-        attached, held.boot, held.sequence, held.ingest_id,
+        attached, held.boot, held.sequence, held.ingest_id, held.first_observed_at_ms,
         lag(held.boot, 1, start_boot) OVER earlier AS held_boot,
         lag(held.sequence, 1, start_sequence) OVER earlier AS held_sequence,
         lag(held.ingest_id) OVER earlier AS held_ingest_id,
+        lag(held.last_observed_at_ms) OVER earlier AS held_last_ms,
         CASE WHEN held.sequence > 1 THEN held.boot ELSE coalesce(held.after_boot, 0) END AS named_boot,
         CASE WHEN held.sequence > 1 THEN held.sequence - 1 ELSE coalesce(held.after_sequence, 0) END AS named_sequence
     FROM unnest(
@@ -80,7 +89,8 @@ FROM (
     ) AS interval (attached, device_id, name, start_boot, start_sequence, end_boot, end_sequence)
     JOIN stream USING (device_id, name)
     CROSS JOIN LATERAL (
-        SELECT boot, sequence, ingest_id, after_boot, after_sequence FROM message
+        SELECT boot, sequence, ingest_id, after_boot, after_sequence, first_observed_at_ms, last_observed_at_ms
+        FROM message
         WHERE
             message.stream_id = stream.stream_id AND (boot, sequence) > (start_boot, start_sequence)
             AND (boot, sequence) <= (end_boot, end_sequence)
@@ -106,7 +116,7 @@ FROM (
     ) AS interval (attached, device_id, name, start_boot, start_sequence, end_boot, end_sequence)
     JOIN stream USING (device_id, name)
     CROSS JOIN LATERAL (
-        SELECT ingest_id FROM message
+        SELECT ingest_id, first_observed_at_ms, last_observed_at_ms FROM message
         WHERE
             message.stream_id = stream.stream_id AND (boot, sequence) > (start_boot, start_sequence)
             AND (boot, sequence) <= (end_boot, end_sequence)
@@ -114,7 +124,10 @@ FROM (
     ) AS held
     CROSS JOIN LATERAL (
         SELECT quantity_id, observed_at_ms, value, scale, text FROM reading
-        WHERE reading.ingest_id = held.ingest_id
+        WHERE
+            reading.ingest_id = held.ingest_id
+            AND reading.observed_at_ms
+            BETWEEN coalesce(held.first_observed_at_ms, 0) AND coalesce(held.last_observed_at_ms, 9007199254740991)
         OFFSET 0
     ) AS measured
     GROUP BY attached, measured.quantity_id
@@ -140,7 +153,9 @@ FROM (
     ) AS interval (attached, device_id, name, start_boot, start_sequence, end_boot, end_sequence)
     JOIN stream USING (device_id, name)
     CROSS JOIN LATERAL (
-        SELECT ingest_id, received_at_ms, boot, sequence, message_hash FROM message
+        SELECT
+            ingest_id, received_at_ms, boot, sequence, message_hash, first_observed_at_ms, last_observed_at_ms
+        FROM message
         WHERE
             message.stream_id = stream.stream_id AND (boot, sequence) > (start_boot, start_sequence)
             AND (boot, sequence) <= (end_boot, end_sequence)
@@ -148,7 +163,10 @@ FROM (
     ) AS held
     CROSS JOIN LATERAL (
         SELECT quantity_id, observed_at_ms, ingest_id, ordinal, value, scale, text FROM reading
-        WHERE reading.ingest_id = held.ingest_id
+        WHERE
+            reading.ingest_id = held.ingest_id
+            AND reading.observed_at_ms
+            BETWEEN coalesce(held.first_observed_at_ms, 0) AND coalesce(held.last_observed_at_ms, 9007199254740991)
         OFFSET 0
     ) AS measured
     WHERE
@@ -182,14 +200,17 @@ FROM unnest(
 ) AS interval (attached, device_id, name, start_boot, start_sequence, end_boot, end_sequence)
 JOIN stream USING (device_id, name)
 CROSS JOIN LATERAL (
-    SELECT ingest_id FROM message
+    SELECT ingest_id, first_observed_at_ms, last_observed_at_ms FROM message
     WHERE
         message.stream_id = stream.stream_id AND (boot, sequence) > (start_boot, start_sequence)
         AND (boot, sequence) <= (end_boot, end_sequence)
     ORDER BY boot DESC, sequence DESC
     LIMIT %(messages)s
 ) AS held
-JOIN reading USING (ingest_id)
+JOIN reading ON
+    reading.ingest_id = held.ingest_id
+    AND reading.observed_at_ms
+    BETWEEN coalesce(held.first_observed_at_ms, 0) AND coalesce(held.last_observed_at_ms, 9007199254740991)
 JOIN quantity USING (quantity_id)
 WHERE quantity.kind = 'v'
 ORDER BY
@@ -200,7 +221,10 @@ ORDER BY
 -- When the messages at these places were observed, as far as they are held: the last reading of each.
 SELECT
     wanted.place, (
-        SELECT max(observed_at_ms) FROM message JOIN reading USING (ingest_id)
+        SELECT max(
+            coalesce(last_observed_at_ms, (SELECT max(observed_at_ms) FROM reading WHERE ingest_id = message.ingest_id))
+        )
+        FROM message
         WHERE message.stream_id = stream.stream_id AND (boot, sequence) = (wanted.boot, wanted.sequence)
     ) AS observed_at_ms
 FROM unnest(

@@ -83,7 +83,7 @@ ORDER BY boot, first
 -- name: cadence
 -- The median step, by the device's clock, between the latest messages of an interval.
 WITH recent AS (
-    SELECT ingest_id
+    SELECT ingest_id, first_observed_at_ms, last_observed_at_ms
     FROM message
     WHERE
         stream_id = %(stream_id)s
@@ -94,7 +94,11 @@ WITH recent AS (
 ),
 observed AS (
     SELECT max(reading.observed_at_ms) AS at_ms
-    FROM recent JOIN reading USING (ingest_id)
+    FROM recent
+    JOIN reading ON
+        reading.ingest_id = recent.ingest_id
+        AND reading.observed_at_ms
+        BETWEEN coalesce(recent.first_observed_at_ms, 0) AND coalesce(recent.last_observed_at_ms, 9007199254740991)
     GROUP BY recent.ingest_id
 ),
 step AS (
@@ -107,7 +111,10 @@ SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY step_ms) AS median_step_ms FR
 SELECT DISTINCT ON (quantity.name)
     quantity.name, reading.value, reading.scale, quantity.unit, reading.observed_at_ms
 FROM message
-JOIN reading USING (ingest_id)
+JOIN reading ON
+    reading.ingest_id = message.ingest_id
+    AND reading.observed_at_ms
+    BETWEEN coalesce(message.first_observed_at_ms, 0) AND coalesce(message.last_observed_at_ms, 9007199254740991)
 JOIN quantity USING (quantity_id)
 WHERE
     message.stream_id = %(stream_id)s
@@ -120,7 +127,10 @@ ORDER BY quantity.name, reading.observed_at_ms DESC, message.boot DESC, message.
 -- The numbers of some measurements in an interval; the measurement is the last part of the name.
 SELECT quantity.name, reading.value, reading.scale, quantity.unit, reading.observed_at_ms
 FROM message
-JOIN reading USING (ingest_id)
+JOIN reading ON
+    reading.ingest_id = message.ingest_id
+    AND reading.observed_at_ms
+    BETWEEN coalesce(message.first_observed_at_ms, 0) AND coalesce(message.last_observed_at_ms, 9007199254740991)
 JOIN quantity USING (quantity_id)
 WHERE
     message.stream_id = %(stream_id)s
