@@ -19,7 +19,7 @@ _MESSAGE_START = struct.Struct(">hiq")  # 17 columns, ingest_id
 _BIGINT = struct.Struct(">iq")
 _UNSIGNED_END = struct.Struct(">i16si32si32siiiqiqiiiiiqiq")
 _SIGNED_END = struct.Struct(">i16si32si32siiiqiqi32siiiiqiq")
-_READING = struct.Struct(">hiiiqiqihiiiqihi")
+_READING = struct.Struct(">14sq16s14sq10s")  # stream, time, message, place, value, scale
 _LEAF = struct.Struct(">hiiiqiq")
 _COLUMNS = 17
 _ABSENT = -1
@@ -90,18 +90,29 @@ def _end(it: NewMessage, stream_id: int | None) -> bytes:
     )
 
 
-def readings(ingest_id: int, stream_id: int, quantity_ids: Sequence[int], values: Sequence[Value]) -> bytes:
+@lru_cache(maxsize=4_096)
+def _places(quantity_ids: tuple[int, ...]) -> tuple[bytes, ...]:
+    """Return ordinal and quantity of each reading, and the length of the value: messages of one shape share them."""
+    return tuple(struct.pack(">hiii", ordinal, 4, it, 8) for ordinal, it in enumerate(quantity_ids))
+
+
+@lru_cache(maxsize=256)
+def _scale(scale: int) -> bytes:
+    """Return the scale of a number, which has no text."""
+    return struct.pack(">ihi", 2, scale, _ABSENT)
+
+
+def readings(ingest_id: int, stream_id: int, quantity_ids: tuple[int, ...], values: Sequence[Value]) -> bytes:
     """Return the rows of one message's readings."""
     pack = _READING.pack
+    start, middle = struct.pack(">hiii", 8, 4, stream_id, 8), struct.pack(">iqi", 8, ingest_id, 2)
     rows = []
-    for ordinal, (quantity_id, (time_ms, value, scale, content)) in enumerate(zip(quantity_ids, values, strict=True)):
+    for place, (time_ms, value, scale, content) in zip(_places(quantity_ids), values, strict=True):
         if content is None:
-            rows.append(
-                pack(8, 4, stream_id, 8, time_ms, 8, ingest_id, 2, ordinal, 4, quantity_id, 8, value, 2, scale, -1)
-            )
+            rows.append(pack(start, time_ms, middle, place, value, _scale(scale or 0)))
         else:
-            start = struct.pack(">hiiiqiqihii", 8, 4, stream_id, 8, time_ms, 8, ingest_id, 2, ordinal, 4, quantity_id)
-            rows.append(start + NULL + NULL + bytea(content.encode()))
+            time = struct.pack(">q", time_ms)
+            rows.append(start + time + middle + place[:-4] + NULL + NULL + bytea(content.encode()))
     return b"".join(rows)
 
 

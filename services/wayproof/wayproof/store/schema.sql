@@ -62,7 +62,8 @@ CREATE TABLE quantity (
 
 -- One measured value: value * 10^-scale, or a text. It lies in the week of its time (`store/weeks.py`): a partition
 -- `reading_N`, made ahead, or a chunk where `reading` is a hypertable of TimescaleDB. Times far from now, which a wrong
--- clock gives, lie together in one more. Ask for it with its message's first_ and last_observed_at_ms.
+-- clock gives, lie together in one more. Ask for it by its message, with first_ and last_observed_at_ms. That is its only
+-- index: (ingest_id, ordinal) comes once because its message does, and each index costs as much as the row.
 CREATE TABLE reading (
     stream_id integer NOT NULL,
     observed_at_ms bigint NOT NULL,
@@ -72,7 +73,6 @@ CREATE TABLE reading (
     value bigint,
     scale smallint,
     text text,
-    PRIMARY KEY (stream_id, observed_at_ms, ingest_id, ordinal),
     CHECK ((value IS NULL) = (scale IS NULL) AND (value IS NULL) <> (text IS NULL))
 ) PARTITION BY RANGE (observed_at_ms);
 CREATE INDEX reading_message ON reading (ingest_id);
@@ -454,7 +454,11 @@ SELECT
     quantity.unit, quantity.kind, reading.value, reading.scale, reading.text
 FROM device
 JOIN stream ON stream.device_id = device.device_id
-JOIN reading ON reading.stream_id = stream.stream_id
+JOIN message ON message.stream_id = stream.stream_id
+JOIN reading ON
+    reading.ingest_id = message.ingest_id
+    AND reading.observed_at_ms
+    BETWEEN coalesce(message.first_observed_at_ms, 0) AND coalesce(message.last_observed_at_ms, 9007199254740991)
 JOIN quantity ON quantity.quantity_id = reading.quantity_id
 WHERE device.organisation = (SELECT visible_organisation());
 

@@ -1,4 +1,5 @@
 -- Readings lie in weeks of their own times: partitions, or, where `wayproof.readings` says so, chunks of a hypertable.
+-- Of two indexes the one by message stays: everybody asks by message, and each index costs as much as the row.
 -- What is there is moved by its name alone (partitions: it becomes the default one) or copied (hypertable).
 -- A message says from when to when it measured, so that only its weeks are looked into; null is not known: everywhere.
 ALTER TABLE message ADD COLUMN first_observed_at_ms bigint, ADD COLUMN last_observed_at_ms bigint;
@@ -12,7 +13,7 @@ CREATE TABLE reading_storage (
 
 DROP VIEW partner_reading;
 ALTER TABLE reading RENAME TO reading_default;
-ALTER INDEX reading_pkey RENAME TO reading_default_pkey;
+ALTER TABLE reading_default DROP CONSTRAINT reading_pkey;
 ALTER INDEX reading_message RENAME TO reading_default_ingest_id_idx;
 
 DO $$
@@ -30,7 +31,6 @@ BEGIN
 
     IF current_setting('wayproof.readings', true) = 'hypertable' THEN
         CREATE TABLE reading (LIKE reading_default INCLUDING CONSTRAINTS);
-        ALTER TABLE reading ADD PRIMARY KEY (stream_id, observed_at_ms, ingest_id, ordinal);
         CREATE INDEX reading_message ON reading (ingest_id);
         CREATE FUNCTION reading_now_ms() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
             AS 'SELECT (extract(epoch FROM now()) * 1000)::bigint';
@@ -38,7 +38,6 @@ BEGIN
         PERFORM set_integer_now_func('reading', 'reading_now_ms');
     ELSE
         CREATE TABLE reading (LIKE reading_default INCLUDING CONSTRAINTS) PARTITION BY RANGE (observed_at_ms);
-        ALTER TABLE reading ADD PRIMARY KEY (stream_id, observed_at_ms, ingest_id, ordinal);
         CREATE INDEX reading_message ON reading (ingest_id);
         ALTER TABLE reading ATTACH PARTITION reading_default DEFAULT;
     END IF;
@@ -51,6 +50,10 @@ SELECT
     quantity.unit, quantity.kind, reading.value, reading.scale, reading.text
 FROM device
 JOIN stream ON stream.device_id = device.device_id
-JOIN reading ON reading.stream_id = stream.stream_id
+JOIN message ON message.stream_id = stream.stream_id
+JOIN reading ON
+    reading.ingest_id = message.ingest_id
+    AND reading.observed_at_ms
+    BETWEEN coalesce(message.first_observed_at_ms, 0) AND coalesce(message.last_observed_at_ms, 9007199254740991)
 JOIN quantity ON quantity.quantity_id = reading.quantity_id
 WHERE device.organisation = (SELECT visible_organisation());
