@@ -12,7 +12,7 @@ WEB := services/wayproof/web
 PAGES := services/wayproof/wayproof/api/static/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: timescaledb help demo fabric-binaries fabric-fixtures web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace bench-ingest soak bench-fabric faults fuzz fabric-kills
+.PHONY: timescaledb help demo fabric-binaries fabric-fixtures web browser test test-fabric lint format lock clean bench-ledger bench-chaincode bench-verify bench-telemetry bench-trace bench-readings bench-ingest soak bench-fabric faults fuzz fabric-kills
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +103,9 @@ bench-verify: .venv/.ready ## Messages verified offline a second, and in how muc
 
 bench-telemetry: .venv/.ready ## What decoding and verifying one message costs
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/telemetry_decode.py $(BENCH_ARGUMENTS)
+
+bench-readings: .venv/.ready ## Readings as one table, in weeks, as a hypertable: what each costs to write, keep and ask
+	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/reading_storage.py $(BENCH_ARGUMENTS)
 
 bench-ingest: .venv/.ready ## Ingest through Mosquitto beside Telegraf (needs Go once) and mosquitto_sub | psql COPY
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/ingest.py $(BENCH_ARGUMENTS)

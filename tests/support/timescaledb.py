@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,27 +88,39 @@ def find() -> Programs | None:
     return None
 
 
-@pytest.fixture(scope="session")
-def timescaledb() -> Iterator[TimescaleServer]:
-    """Return the session's server with TimescaleDB."""
+@contextmanager
+def running_timescaledb() -> Iterator[TimescaleServer | None]:
+    """Run a server as long as it is wanted; None where there are no programs."""
     named = os.environ.get("WAYPROOF_TIMESCALEDB", "")
     if named.startswith(("postgresql://", "postgres://")):
         yield TimescaleServer(named)
         return
     programs = find()
     if programs is None:
-        pytest.skip(NOT_HERE)
+        yield None
+        return
     data = programs.root / "var/tmp" / f"wayproof-test-{os.getpid()}"
     data.mkdir(mode=0o700)
     if os.geteuid() == 0:
         os.chown(data, *programs.account())
     try:
-        yield from _serve(programs, inside=f"/{data.relative_to(programs.root)}")
+        with _served(programs, inside=f"/{data.relative_to(programs.root)}") as server:
+            yield server
     finally:
         shutil.rmtree(data)
 
 
-def _serve(programs: Programs, *, inside: str) -> Iterator[TimescaleServer]:
+@pytest.fixture(scope="session")
+def timescaledb() -> Iterator[TimescaleServer]:
+    """Return the session's server with TimescaleDB."""
+    with running_timescaledb() as server:
+        if server is None:
+            pytest.skip(NOT_HERE)
+        yield server
+
+
+@contextmanager
+def _served(programs: Programs, *, inside: str) -> Iterator[TimescaleServer]:
     environment = {"LC_ALL": "C", "PATH": os.environ["PATH"]}
     initdb = programs.command("initdb", "-D", f"{inside}/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
     made = subprocess.run(initdb, env=environment, cwd="/", capture_output=True, text=True, check=False)
