@@ -137,6 +137,7 @@ async def logs_full(world: World, findings: Findings) -> None:
     said_bytes = (logs / f"{INGEST}.log").stat().st_size
     with under_small_disk(logs, room_bytes=MIB) as disk:
         disk.fill()
+        await supervisor.wait_until_ready(INGEST)  # it was killed just before
         starts = supervisor.starts(INGEST)
         await end_ingest(world)
         resumed_s = await world.watch.first_acknowledged_s(within_s=RESUMED_WITHIN_S)

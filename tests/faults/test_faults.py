@@ -28,15 +28,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         assert await made.fsck() == ""
 
 
-SHORT = [
-    pytest.param(it, marks=pytest.mark.skip("F6's short form misses store_unavailable on a quick machine: make faults"))
-    if it.number == "F6"
-    else it
-    for it in FAULTS
-]
-
-
-@pytest.mark.parametrize("fault", SHORT, ids=lambda fault: fault.number)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.number)
 async def test_nothing_is_lost_or_doubled(fault: Fault, world: World, tmp_path: Path) -> None:
     @asynccontextmanager
     async def shared() -> AsyncIterator[World]:

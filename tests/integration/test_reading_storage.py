@@ -218,6 +218,22 @@ def test_rows_of_an_earlier_version_are_taken_along(fresh: Connection, below: st
     assert expired == {"left": 0}
 
 
+def test_a_login_that_may_not_read_what_the_server_loads_makes_the_tables(fresh: Connection) -> None:
+    fresh.execute("CREATE ROLE ordinary CREATEROLE")
+    try:
+        fresh.execute("GRANT ALL ON SCHEMA public TO ordinary")
+        fresh.execute("SET ROLE ordinary")
+        chosen = storage.choose(fresh, "auto")
+    finally:
+        fresh.execute("RESET ROLE")
+        fresh.execute("DROP OWNED BY ordinary")
+        fresh.execute("DROP ROLE ordinary")
+    assert chosen in {
+        ("partitions", "the server has no TimescaleDB"),
+        ("partitions", "the server has TimescaleDB, and this user may not make the extension"),
+    }
+
+
 def test_both_kinds_have_the_same_columns_keys_and_indexes(
     postgres: RunningCluster, timescaledb: TimescaleServer
 ) -> None:

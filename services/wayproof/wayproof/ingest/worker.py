@@ -134,7 +134,7 @@ class PatientStore:
         self._settings = settings
         self.stop = stop
         self._connection: Connection | None = None
-        self._is_away = False
+        self._said: set[str] = set()
 
     def do(self, work: Callable[[Connection], Result]) -> Result | None:
         """Return what `work` returns on an open connection; done anew if the database goes away. None once stopped."""
@@ -143,16 +143,16 @@ class PatientStore:
                 result = work(self._opened())
             except StoreUnavailable as error:
                 self.close()
-                if not self._is_away:
+                if error.code not in self._said:  # a full disk may end the server, and somebody has to know of both
                     facts = {"code": error.code, "reason": str(error)}
                     logger.warning("the database is away; nothing is acknowledged", extra=facts)
-                self._is_away = True
+                self._said.add(error.code)
                 HEALTH.beat()  # this is where the main loop is then, on its thread or on the keeper's
                 self.stop.wait(RETRY_S)
             else:
-                if self._is_away:
+                if self._said:
                     logger.info("the database is back")
-                self._is_away = False
+                self._said.clear()
                 return result
         return None
 

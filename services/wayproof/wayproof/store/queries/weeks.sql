@@ -11,11 +11,12 @@ INSERT INTO reading_storage (kind, reason) VALUES (%(kind)s, %(reason)s) ON CONF
 SELECT set_config('wayproof.readings', %(kind)s, true)
 
 -- name: timescaledb
--- The extension as it is: whether it is here already, could be made, and is loaded by the server.
+-- The extension as it is: whether it is here already, could be made, and is loaded by the server. What the server
+-- loads only few logins may read; a setting of what is loaded everyone may.
 SELECT
     (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb') AS installed,
     (SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb') AS available,
-    current_setting('shared_preload_libraries', true) ~ '\mtimescaledb\M' AS is_loaded,
+    current_setting('timescaledb.disable_load', true) IS NOT NULL AS is_loaded,
     current_setting('timescaledb.license', true) AS licence
 
 -- name: oldest_received
