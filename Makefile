@@ -107,8 +107,9 @@ bench-telemetry: .venv/.ready ## What decoding and verifying one message costs
 bench-readings: .venv/.ready ## Readings as one table, in weeks, as a hypertable: what each costs to write, keep and ask
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/reading_storage.py $(BENCH_ARGUMENTS)
 
-bench-ingest: .venv/.ready ## Ingest through Mosquitto beside Telegraf (needs Go once) and mosquitto_sub | psql COPY
-	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/ingest.py $(BENCH_ARGUMENTS)
+bench-ingest: .venv/.ready ## Ingest through Mosquitto beside Telegraf (needs Go once) and psql, then up to the ledger (PART=rivals|anchored: only that)
+	@$(if $(filter anchored,$(PART)),,PYTHONPATH=tests $(BIN)/python tests/benchmarks/ingest.py $(BENCH_ARGUMENTS))
+	@$(if $(filter rivals,$(PART)),,PYTHONPATH=tests $(BIN)/python tests/benchmarks/ingest_anchored.py $(ANCHORED_ARGUMENTS))
 
 faults: .venv/.ready ## Do to the platform what may happen to it, and audit what is left (FAULTS_ARGUMENTS=--help)
 	@$(BIN)/python tests/faults/faults.py --directory .build/faults $(FAULTS_ARGUMENTS)

@@ -136,7 +136,7 @@ def ours(folder: Path, dsn: str, port: int, **ingest: object) -> Iterator[Proces
             sys.executable, "-m", "support.sealing", dsn, log=folder / "seal.log", PYTHONPATH=":".join(sys.path)
         ) as two,
     ):
-        _until_logged(folder / "ingest.log", '"connected"', one)
+        _until_logged(folder / "ingest.log", '"subscribed"', one)
         yield one, two
 
 

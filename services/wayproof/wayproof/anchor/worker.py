@@ -32,6 +32,10 @@ Step = Callable[[Connection], Awaitable[None]]
 RETRY_S = 0.5
 """Pause before the database is tried again at the start."""
 
+SEAL_EVERY_S = 1.0
+"""Pause between two steps of sealing, where that is shorter than `anchor.interval_s`. With the same pause for both, a
+message could wait a whole interval to be sealed and another one to be anchored."""
+
 SEALED_AT = metrics.gauge("wayproof_log_sealed_timestamp_seconds", "When all that waited was sealed, by our clock.")
 ANCHORS = metrics.counter("wayproof_anchors_total", "Heads of the log that were recorded on the ledger.")
 ANCHORED_SIZE = metrics.gauge("wayproof_anchored_size", "Leaves under the newest head that we recorded on the ledger.")
@@ -47,8 +51,11 @@ async def run(settings: Settings, *, stop: asyncio.Event) -> None:
         if not await _store_is_ready(settings, stop=stop):
             return
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_repeat(_seal, what="sealing", settings=settings, stop=stop))
-            tasks.create_task(_repeat(_anchor(ledger, settings), what="anchoring", settings=settings, stop=stop))
+            step, interval_s = _anchor(ledger, settings), settings.anchor.interval_s
+            tasks.create_task(
+                _repeat(_seal, "sealing", every_s=min(SEAL_EVERY_S, interval_s), settings=settings, stop=stop)
+            )
+            tasks.create_task(_repeat(step, "anchoring", every_s=interval_s, settings=settings, stop=stop))
 
 
 async def _seal(connection: Connection) -> None:
@@ -97,8 +104,8 @@ def _follow(connection: Connection, before: Head, head: Head, *, began_ns: int) 
     tracing.record("anchor", followed, start_ns=began_ns, end_ns=now_ns, facts=facts)
 
 
-async def _repeat(step: Step, *, what: str, settings: Settings, stop: asyncio.Event) -> None:
-    """Take the step every interval until `stop` is set, on a connection of its own, opened again when it broke."""
+async def _repeat(step: Step, what: str, *, every_s: float, settings: Settings, stop: asyncio.Event) -> None:
+    """Take the step again and again until `stop` is set, on a connection of its own, opened again when it broke."""
     connection: Connection | None = None
     report = Report(what, again_s=settings.anchor.heartbeat_s)
     while not stop.is_set():
@@ -112,7 +119,7 @@ async def _repeat(step: Step, *, what: str, settings: Settings, stop: asyncio.Ev
         except WayproofError as error:
             report.failed(error)
             HEALTH.fails(what, error.diagnostics())
-        await _unless(stop, asyncio.sleep(settings.anchor.interval_s))
+        await _unless(stop, asyncio.sleep(every_s))
     if connection is not None:
         connection.close()
 

@@ -121,7 +121,9 @@ class Subscriber:
 
     def _subscribed(self, client: paho.Client, _: object, __: int, reasons: list[ReasonCode], ___: object) -> None:
         self.is_subscribed = not any(reason.is_failure for reason in reasons)
-        if not self.is_subscribed:
+        if self.is_subscribed:
+            logger.info("subscribed", extra={"topic_filter": self._topic_filter})
+        else:
             logger.error("the broker refused the subscription", extra={"topic_filter": self._topic_filter})
             client.disconnect()
 

@@ -139,6 +139,7 @@ class Conversation:
                 logger.error("the broker refused the subscription", extra={"topic_filter": self._session.topic_filter})
                 raise MqttError("the broker refused the subscription")
             self.is_subscribed = True
+            logger.info("subscribed", extra={"topic_filter": self._session.topic_filter})
         elif packet.kind == Kind.DISCONNECT:
             code = packet.body[0] if packet.body else 0
             raise MqttError(f"the broker ended the session with code {code:#x}")
