@@ -307,3 +307,28 @@ async def test_a_stream_is_compared_up_to_what_was_erased_of_it(world: Plausibil
     found = await fsck(world)
     assert found.first == {}
     assert any("up to what was erased" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 1000])
+async def test_runs_are_known_up_to_their_number_whatever_the_groups_and_fsck_finds_the_same(
+    world: PlausibilityWorld, limit: int
+) -> None:
+    world.most_runs = 5
+    world.hold(*steady(200), *steady(200, device_id="logger-8", seed=2), *steady(200, begin=201, seed=1))
+    world.judge(limit=limit)
+    numbers = [it[2] for it in stored.all_runs(world.connection).values()]
+    assert len(numbers) == 5
+    assert min(numbers) > 20  # many were forgotten, and what logger-7 told before among them
+    assert "copied_series" not in {it[2] for it in world.flags()}
+    world.hold(*steady(60, begin=401, seed=3), *steady(60, begin=1, device_id="logger-9", seed=3))
+    world.most_runs = 50
+    world.judge(limit=limit)
+    assert "copied_series" in {it[2] for it in world.flags()}
+    assert 5 < len(stored.all_runs(world.connection)) <= 50
+    world.most_runs = 3
+    world.hold(*steady(60, begin=501, seed=4))
+    world.judge(limit=limit)
+    assert len(stored.all_runs(world.connection)) == 3
+    found = await fsck(world)
+    assert found.first == {}
+    assert found.counts["flags"] > 0

@@ -66,7 +66,7 @@ STAGES: LiteralString = """
             (first_observed_at_ms - %(first_ms)s) / 100 AS number, leaf_index,
             pg_xact_commit_timestamp(message.xmin) AS committed, pg_xact_commit_timestamp(log_leaf.xmin) AS sealed
         FROM log_leaf JOIN message USING (ingest_id)
-        WHERE leaf_index >= %(base)s AND leaf_index < %(base)s + %(count)s AND rejection IS NULL
+        WHERE leaf_index >= %(base)s AND leaf_index < %(end)s AND rejection IS NULL
     ),
     head AS (
         SELECT
@@ -134,7 +134,7 @@ class Way:
         await self._until(lambda it: it["anchored"] >= base + count, "is anchored")
         cpu_us = {name: (used - before[name]) / count * 1e6 for name, used in self._cpu_s().items()}
         asked = {
-            "base": base, "count": count, "first_ms": T * 1000 + first * 100, "began_s": began_s,
+            "base": base, "end": base + count, "first_ms": T * 1000 + first * 100, "began_s": began_s,
             "per_second": per_second,
         }  # fmt: skip
         row: dict[str, Any] = self.connection.execute(STAGES, asked).fetchone() or {}

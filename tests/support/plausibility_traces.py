@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from support import coldchain_logger
-from wayproof.plausibility.copies import Holder, claim
+from wayproof.plausibility.copies import Runs
 from wayproof.plausibility.judge import Flag, Heard, Measured, Memory, judge
-from wayproof.plausibility.profile import Profile
+from wayproof.plausibility.profile import MOST_RUNS, Profile
 
 SERIES = Path(__file__).parents[3] / "shared" / "data" / "timeseries"
 DEVICE, STREAM_ID = "logger-7", 7
@@ -130,9 +130,9 @@ def measured(point: Point, *, name: str = "", ordinal: int = 0) -> Measured:
     return Measured(ordinal, name, point.unit, int(point.value.scaleb(scale)), scale, point.at_ms)
 
 
-def flagged(messages: Iterable[Heard], *, profile: Profile, known: dict[int, Holder] | None = None) -> list[Flagged]:
+def flagged(messages: Iterable[Heard], *, profile: Profile, known: Runs | None = None) -> list[Flagged]:
     """Return what is flagged of messages in the order of the log; `known` are the runs of earlier ones."""
-    known = {} if known is None else known
+    known = Runs() if known is None else known
     memories: dict[int, Memory] = {}
     found: list[Flag] = []
     for message in messages:
@@ -140,7 +140,7 @@ def flagged(messages: Iterable[Heard], *, profile: Profile, known: dict[int, Hol
         memories[message.stream_id] = judged.memory
         found += judged.flags
         for it in judged.prints:
-            first = claim(known, {it.fingerprint: it.holder})[it.fingerprint]
+            (first,) = known.claim([(it.fingerprint, it.holder)], most=MOST_RUNS)
             found += it.flags(first)
     return [Flagged(it.observed_at_ms, it.code, it.detail) for it in found]
 

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from support.database import RunningCluster
 from wayproof.flags.follow import Follower
-from wayproof.plausibility.profile import Profile, rule_set
+from wayproof.plausibility.profile import MOST_RUNS, Profile, rule_set
 from wayproof.settings import DatabaseSettings, LedgerSettings, LogSettings, PlausibilitySettings, Settings
 from wayproof.store import log, schema
 from wayproof.store.connection import Connection, connect
@@ -71,6 +71,7 @@ class PlausibilityWorld:
 
     postgres: RunningCluster
     profiles: tuple[Profile, ...] = ()
+    most_runs: int = MOST_RUNS
     database: DatabaseSettings = field(init=False)
     connection: Connection = field(init=False)
 
@@ -108,7 +109,7 @@ class PlausibilityWorld:
 
     def judge(self, *, limit: int = 100) -> int:
         """Judge everything that is sealed, by a process that has just begun; return the number of leaves."""
-        follower = Follower(self.connection, rule_set(self.profiles))
+        follower = Follower(self.connection, rule_set(self.profiles, most_runs=self.most_runs))
         total = 0
         while (judged := follower.follow(limit=limit)[0]) > 0:
             total += judged
@@ -146,7 +147,7 @@ class PlausibilityWorld:
                 users=unused,
             ),
             log=LogSettings(log_id=LOG_ID, origin="shipper.example", checkpoint_key=unused, receipt_key=unused),
-            plausibility=PlausibilitySettings(interval_s=0.05, profiles=self.profiles),
+            plausibility=PlausibilitySettings(interval_s=0.05, profiles=self.profiles, most_runs=self.most_runs),
         )
 
 

@@ -1,5 +1,6 @@
 """Each rule at its edges: what it flags, what it just does not, and that the order of arrival flags nothing."""
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wayproof.plausibility.copies import CopiedSeries, Holder
+from wayproof.plausibility.copies import Claimed, CopiedSeries, Holder, Runs, Seen
 from wayproof.plausibility.message import Beat, ClockDrift, ClockJump, Gap, MessageRule, TwoPlaces
 from wayproof.plausibility.position import Place, Speed, distance_m
 from wayproof.plausibility.series import FlatLine, Range, RateOfChange, SeriesRule
@@ -217,3 +218,40 @@ def test_two_streams_of_one_device_may_tell_the_same_numbers() -> None:
     assert rule.reason(Holder("logger-1", 2, 5000), first) == ""
     assert rule.reason(Holder("logger-1", 2, 9000), first) == "the run of logger-1 that ends at 5000 again"
     assert rule.reason(Holder("logger-2", 3, 5000), first) == "the run of logger-1 that ends at 5000 again"
+
+
+def holder(number: int) -> Holder:
+    return Holder(f"logger-{number}", number, number)
+
+
+def test_of_runs_the_newest_are_known_and_who_claims_an_older_one_holds_it_anew() -> None:
+    runs = Runs()
+    claims = [(fingerprint, holder(number)) for number, fingerprint in enumerate([10, 11, 12, 10, 13, 10, 10])]
+    first = runs.claim(claims, most=3)
+    assert [it.stream_id for it in first] == [0, 1, 2, 0, 4, 5, 5]  # 10 was the fourth last when it came a third time
+    runs.forget(most=3)
+    assert runs.known == {12: Seen(holder(2), 2), 13: Seen(holder(4), 3), 10: Seen(holder(5), 4)}
+    assert runs.entered == 5
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 5).map(holder)), max_size=60),
+    st.integers(1, 8),
+    st.lists(st.integers(1, 9), min_size=1, max_size=60),
+)
+def test_neither_groups_of_claims_nor_what_is_thrown_away_when_changes_what_is_known(
+    claims: list[Claimed], most: int, sizes: list[int]
+) -> None:
+    whole, parts, rest = Runs(), Runs(), list(claims)
+    expected = list(whole.claim(claims, most=most))
+    whole.forget(most=most)
+    found: list[Holder] = []
+    for size in itertools.cycle(sizes):
+        if not rest:
+            break
+        found += parts.claim(rest[:size], most=most)
+        parts.forget(most=most)
+        rest = rest[size:]
+    assert found == expected
+    assert (parts.known, parts.entered) == (whole.known, whole.entered)
+    assert len(parts.known) <= most

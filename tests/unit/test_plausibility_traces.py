@@ -24,7 +24,7 @@ from support.plausibility_traces import (
     nab_failures,
     yosemite,
 )
-from wayproof.plausibility.copies import Holder
+from wayproof.plausibility.copies import Runs
 from wayproof.plausibility.judge import Heard, Measured
 from wayproof.plausibility.profile import Expected, Profile, rule_set
 from wayproof.plausibility.series import BelowNoise, Range, RateOfChange
@@ -56,11 +56,11 @@ def test_a_real_trace_is_flagged_for_nothing_but_what_really_happened_to_it(name
 
 
 def test_no_real_trace_has_a_run_of_another() -> None:
-    known = dict[int, Holder]()
+    known = Runs()
     for number, trace in enumerate(HEALTHY.values()):
         messages = heard(trace(), device_id=f"logger-{number}", stream_id=number)
         assert codes(flagged(messages, profile=DEFAULT, known=known))["copied_series"] == 0
-    assert len(known) > 8000
+    assert len(known.known) > 8000
 
 
 def test_real_gaps_are_where_the_file_has_none() -> None:
@@ -168,7 +168,7 @@ def test_a_temperature_told_as_a_humidity_is_in_an_unexpected_unit(chamber: Trac
 def test_a_copied_day_is_found_also_when_it_is_moved_up() -> None:
     honest = yosemite()
     copy = [Point(it.at_ms, it.value + Decimal("0.7"), it.unit) for it in later(honest[2000:2288], hours=24 * 80)]
-    known = dict[int, Holder]()
+    known = Runs()
     assert codes(flagged(heard(honest), profile=DEFAULT, known=known))["copied_series"] == 0
     copied = flagged(heard(copy, device_id="logger-8", stream_id=8), profile=DEFAULT, known=known)
     assert codes(copied)["copied_series"] > 5

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from wayproof.errors import WayproofError
-from wayproof.plausibility.profile import Profile
+from wayproof.plausibility.profile import MOST_RUNS, Profile
 from wayproof.tls import TlsFiles
 
 Part = TypeVar("Part")
@@ -176,6 +176,8 @@ class PlausibilitySettings(Section):
     """How often it looks for messages that the log has more."""
     group_size: Annotated[int, Field(ge=1, le=10_000)] = 2_000
     """Most messages of one transaction."""
+    most_runs: Annotated[int, Field(ge=1)] = MOST_RUNS
+    """Runs of numbers that are remembered to find copies of them: the newest ones, a row each."""
     profiles: tuple[Profile, ...] = ()
     """Rules of device models that differ from the default ones; without `models`, for every device."""
 

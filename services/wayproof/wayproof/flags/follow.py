@@ -45,9 +45,8 @@ class Follower:
                 return 0, 0
             heard = [leaf.heard for leaf in leaves if leaf.heard is not None]
             memories = self._recalled({it.stream_id for it in heard})
-            judged = judge_group(
-                heard, memories=memories, rules=self._rules, claim=partial(stored.claim, self._connection)
-            )
+            claim = partial(stored.claim, self._connection, most=self._rules.most_runs)
+            judged = judge_group(heard, memories=memories, rules=self._rules, claim=claim)
             flags = [StoredFlag.of(it, flag) for it, flag in judged.flags]
             last = leaves[-1].place
             reached = Place(last.epoch, last.leaf_index + 1)

@@ -73,7 +73,7 @@ class _Judging:
                     logger.warning("another process judges this database; waiting for its end")
                     has_said = True
                 await asyncio.sleep(TAKE_TURNS_S)
-            follower = Follower(connection, rule_set(settings.profiles))
+            follower = Follower(connection, rule_set(settings.profiles, most_runs=settings.most_runs))
             while True:
                 judged = self._step(follower)
                 self._say_back()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from wayproof.fsck.finding import Findings, Mismatch, shown
-from wayproof.plausibility.copies import CopiedSeries, Holder, claim
+from wayproof.plausibility.copies import Claimed, CopiedSeries, Holder, Runs
 from wayproof.plausibility.group import judge_group
 from wayproof.plausibility.judge import Flag, Heard, Memory
 from wayproof.plausibility.profile import VERSIONS, RuleSet
@@ -43,7 +43,7 @@ class _FlagsCheck:
     def __init__(self, connection: Connection, findings: Findings, reached: Place) -> None:
         self._connection, self._findings, self._reached = connection, findings, reached
         self._memories: dict[int, Memory] = {}
-        self._runs: dict[int, Holder] = {}
+        self._runs = Runs()
         self._erased: set[int] = set()  # streams of which something is gone that was judged
 
     def run(self, rules: Sequence[tuple[Place, RuleSet]], *, tick: Tick) -> None:
@@ -75,13 +75,20 @@ class _FlagsCheck:
 
     def _group(self, leaves: Sequence[Leaf], in_force: RuleSet) -> None:
         heard = [it.heard for it in leaves if it.heard is not None]
-        judged = judge_group(heard, memories=self._memories, rules=in_force, claim=partial(claim, self._runs))
+        claim = partial(self._claim, most=in_force.most_runs)
+        judged = judge_group(heard, memories=self._memories, rules=in_force, claim=claim)
         self._memories.update(judged.memories)
         streams = {it.ingest_id: it.stream_id for it in heard}
         self._erased |= {streams[it.ingest_id] for it in leaves if it.is_erased and it.ingest_id in streams}
         found = stored.flags_of(self._connection, [it.ingest_id for it in leaves])
         self._findings.counts["flags"] += len(found)
         self._findings.extend(self._compared(judged.flags, found))
+
+    def _claim(self, claims: Sequence[Claimed], *, most: int) -> Sequence[Holder]:
+        first = self._runs.claim(claims, most=most)
+        if claims:
+            self._runs.forget(most=most)
+        return first
 
     def _compared(self, judged: Iterable[tuple[Heard, Flag]], found: Iterable[StoredFlag]) -> Iterator[Mismatch]:
         expected = {
@@ -102,7 +109,9 @@ class _FlagsCheck:
         expected = {key: dict(memory) for key, memory in self._memories.items()}
         yield from _rows("plausibility_memory", "stream_id", remembered, expected, skipped=self._erased)
         if not self._erased:
-            runs = {key: (holder.stream_id, holder.observed_at_ms) for key, holder in self._runs.items()}
+            runs = {
+                key: (it.holder.stream_id, it.holder.observed_at_ms, it.number) for key, it in self._runs.known.items()
+            }
             yield from _rows("plausibility_run", "fingerprint", stored.all_runs(self._connection), runs, skipped=set())
 
 

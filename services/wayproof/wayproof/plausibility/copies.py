@@ -1,7 +1,7 @@
 """Copied series: the same run of changes a second time, elsewhere or later. Noise never repeats itself; people do."""
 
-from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from struct import error, pack
 from typing import ClassVar
@@ -19,8 +19,50 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """Where a run was seen first, and its number: how many runs were entered before it."""
+
+    holder: Holder
+    number: int
+
+
+Claimed = tuple[int, Holder]
+"""A run's fingerprint, and where it was seen now."""
+
+
+@dataclass
+class Runs:
+    """Where runs were seen first, by fingerprint; the newest `most` of them are known, those before are forgotten.
+
+    `entered` is how many there were in all. What is known depends on what was claimed in which order, on nothing else:
+    not on groups of claims, nor on when what is forgotten is thrown away.
+    """
+
+    known: dict[int, Seen] = field(default_factory=dict)
+    entered: int = 0
+
+    def claim(self, claims: Iterable[Claimed], *, most: int) -> Sequence[Holder]:
+        """Enter runs, in this order, unless they are known; return where each was seen first."""
+        first = []
+        for fingerprint, holder in claims:
+            seen = self.known.get(fingerprint)
+            if seen is None or seen.number < self.entered - most:
+                seen = Seen(holder, self.entered)
+                self.known.pop(fingerprint, None)  # entered anew it stands last: the order is that of the numbers
+                self.known[fingerprint] = seen
+                self.entered += 1
+            first.append(seen.holder)
+        return first
+
+    def forget(self, *, most: int) -> None:
+        """Throw away what is forgotten."""
+        while self.known and self.known[oldest := next(iter(self.known))].number < self.entered - most:
+            del self.known[oldest]
+
+
+@dataclass(frozen=True, slots=True)
 class CopiedSeries:
-    """A run of `readings` changes from number to number that was seen before, in any stream of the log.
+    """A run of `readings` changes from number to number that is known from before, from any stream of the log.
 
     A copy may be moved in time, and up or down: only changes count. Runs that could meet by chance are left out: at
     least `changing` of the changes must not be zero, and at least `different` of them differ. Of all runs, those
@@ -30,7 +72,7 @@ class CopiedSeries:
     """
 
     code: ClassVar[str] = "copied_series"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     readings: int = 24
     changing: int = 16
@@ -66,11 +108,6 @@ class CopiedSeries:
         if is_same:
             return ""
         return f"the run of {first.device_id} that ends at {first.observed_at_ms} again"
-
-
-def claim(known: MutableMapping[int, Holder], claimed: Mapping[int, Holder]) -> dict[int, Holder]:
-    """Enter who holds fingerprints, unless somebody does; return who holds each now."""
-    return {fingerprint: known.setdefault(fingerprint, holder) for fingerprint, holder in claimed.items()}
 
 
 def _packed(changes: State) -> bytes:

@@ -1,14 +1,14 @@
 """Judging many messages at once: those of the log's next leaves, of whatever streams. Pure but for claiming runs."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from wayproof.plausibility.copies import Holder
+from wayproof.plausibility.copies import Claimed, Holder
 from wayproof.plausibility.judge import Flag, Heard, Memory, Printed, judge
 from wayproof.plausibility.profile import RuleSet
 
-Claim = Callable[[Mapping[int, Holder]], Mapping[int, Holder]]
-"""Enters where runs were seen, unless they were seen before, and returns where each was seen first."""
+Claim = Callable[[Sequence[Claimed]], Sequence[Holder]]
+"""Enters where runs were seen, unless they are known, and returns where each was seen first (`Runs.claim`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,6 @@ def judge_group(group: Iterable[Heard], *, memories: Mapping[int, Memory], rules
         now[heard.stream_id] = judged.memory
         flags += ((heard, flag) for flag in judged.flags)
         prints += ((heard, it) for it in judged.prints)
-    claimed = dict[int, Holder]()
-    for _, it in prints:
-        claimed.setdefault(it.fingerprint, it.holder)
-    first = claim(claimed)
-    flags += ((heard, flag) for heard, it in prints for flag in it.flags(first[it.fingerprint]))
+    first = claim([(it.fingerprint, it.holder) for _, it in prints])
+    flags += ((heard, flag) for (heard, it), holder in zip(prints, first, strict=True) for flag in it.flags(holder))
     return JudgedGroup(tuple(flags), now)

@@ -134,6 +134,10 @@ VERSIONS: Mapping[str, int] = MappingProxyType(
 """Every code that a flag may have, and the version of its rule: another meaning gets another number."""
 
 
+MOST_RUNS = 1_000_000
+"""About eight million readings whose numbers move: years of twenty devices, days of a thousand."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleSet:
     """Everything that flags depend on besides the messages: the rules' versions, and a profile for every model."""
@@ -141,12 +145,14 @@ class RuleSet:
     versions: Mapping[str, int]
     profiles: tuple[Profile, ...]
     """Complete; the last one, without models, is for all others."""
+    most_runs: int = MOST_RUNS
+    """Runs that are known as somebody's, the newest ones: what was copied from before them is not found."""
 
     def profile(self, model: str) -> Profile:
         """Return the first profile that names a model, or the one for all others."""
         return next(it for it in self.profiles if model in it.models or not it.models)
 
 
-def rule_set(profiles: tuple[Profile, ...] = ()) -> RuleSet:
+def rule_set(profiles: tuple[Profile, ...] = (), *, most_runs: int = MOST_RUNS) -> RuleSet:
     """Return this program's rules with some models' own profiles; one without models replaces the default."""
-    return RuleSet(dict(VERSIONS), tuple(it.completed() for it in (*profiles, Profile())))
+    return RuleSet(dict(VERSIONS), tuple(it.completed() for it in (*profiles, Profile())), most_runs)

@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter
 
-from wayproof.plausibility.copies import Holder
+from wayproof.plausibility.copies import Claimed, Holder, Runs, Seen
 from wayproof.plausibility.judge import Flag, Heard, Memory
 from wayproof.plausibility.profile import RuleSet
 from wayproof.store import queries
@@ -70,6 +70,12 @@ class _RunRow:
     device_id: str
     stream_id: int
     observed_at_ms: int
+    number: int
+
+    @property
+    def seen(self) -> Seen:
+        """Where the run was seen first."""
+        return Seen(Holder(self.device_id, self.stream_id, self.observed_at_ms), self.number)
 
 
 def become_flagger(connection: Connection) -> bool:
@@ -138,26 +144,36 @@ def all_memories(connection: Connection) -> dict[int, Memory]:
     return {int(str(row["stream_id"])): _MEMORY.validate_python(row["memory"]) for row in rows}
 
 
-def claim(connection: Connection, claimed: Mapping[int, Holder]) -> dict[int, Holder]:
-    """Enter where runs were seen, unless they were seen before; return where each was seen first. In a transaction."""
-    if not claimed:
-        return {}
-    columns = {
-        "fingerprints": list(claimed),
-        "stream_ids": [it.stream_id for it in claimed.values()],
-        "observed_at_ms": [it.observed_at_ms for it in claimed.values()],
-    }
+def claim(connection: Connection, claims: Sequence[Claimed], *, most: int) -> Sequence[Holder]:
+    """Enter where runs were seen, in this order, unless they are among the newest `most`; throw older ones away.
+
+    Returns where each was seen first. Within a transaction.
+    """
+    if not claims:
+        return []
+    asked = {"fingerprints": sorted({fingerprint for fingerprint, _ in claims})}
     with store_errors(), connection.cursor(row_factory=class_row(_RunRow), binary=True) as cursor:
-        connection.execute(QUERIES["claim_runs"], columns)
-        rows = cursor.execute(QUERIES["runs"], {"fingerprints": list(claimed)}).fetchall()
-    return {row.fingerprint: Holder(row.device_id, row.stream_id, row.observed_at_ms) for row in rows}
+        known = {row.fingerprint: row.seen for row in cursor.execute(QUERIES["runs"], asked)}
+        row = connection.execute(QUERIES["entered_runs"]).fetchone() or {}
+        before = int(str(row["entered"]))
+        runs = Runs(known, before)
+        first = runs.claim(claims, most=most)
+        entered = {fingerprint: seen for fingerprint, seen in runs.known.items() if seen.number >= before}
+        connection.execute(QUERIES["enter_runs"], _run_columns(entered))
+        connection.execute(QUERIES["let_runs_go"], {"first": runs.entered - most})
+    return first
 
 
-def all_runs(connection: Connection) -> dict[int, tuple[int, int]]:
-    """Return stream and time of every run that was seen, by its fingerprint."""
+def all_runs(connection: Connection) -> dict[int, tuple[int, int, int]]:
+    """Return stream, time and number of every run that is known, by its fingerprint."""
     with store_errors():
         rows = connection.execute(QUERIES["all_runs"]).fetchall()
-    return {int(str(row["fingerprint"])): (int(str(row["stream_id"])), int(str(row["observed_at_ms"]))) for row in rows}
+    return {
+        int(str(row["fingerprint"])): (
+            int(str(row["stream_id"])), int(str(row["observed_at_ms"])), int(str(row["number"]))
+        )
+        for row in rows
+    }  # fmt: skip
 
 
 def put(connection: Connection, outcome: Outcome, *, reached: Place) -> None:
@@ -196,4 +212,13 @@ def _columns(flags: Sequence[StoredFlag]) -> dict[str, list[Any]]:
         "codes": [it.code for it in flags],
         "rule_versions": [it.rule_version for it in flags],
         "details": [it.detail for it in flags],
+    }
+
+
+def _run_columns(runs: Mapping[int, Seen]) -> dict[str, list[int]]:
+    return {
+        "fingerprints": list(runs),
+        "stream_ids": [it.holder.stream_id for it in runs.values()],
+        "observed_at_ms": [it.holder.observed_at_ms for it in runs.values()],
+        "numbers": [it.number for it in runs.values()],
     }

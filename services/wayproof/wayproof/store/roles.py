@@ -158,7 +158,7 @@ ROLES: tuple[Role, ...] = (
             "plausibility_checkpoint": "SELECT INSERT UPDATE DELETE",
             "plausibility_rules": "SELECT INSERT UPDATE DELETE",
             "plausibility_memory": "SELECT INSERT UPDATE DELETE",
-            "plausibility_run": "SELECT INSERT DELETE",
+            "plausibility_run": "SELECT INSERT UPDATE DELETE",
         },
     ),
     Role(

@@ -323,11 +323,12 @@ CREATE TABLE plausibility_memory (
     memory jsonb NOT NULL
 );
 
--- Runs of numbers by their fingerprint, and where each was seen first.
+-- Runs of numbers by their fingerprint, and where each was seen first: the newest `plausibility.most_runs` of them.
 CREATE TABLE plausibility_run (
     fingerprint bigint PRIMARY KEY,
     stream_id integer NOT NULL,
-    observed_at_ms bigint NOT NULL
+    observed_at_ms bigint NOT NULL,
+    number bigint NOT NULL UNIQUE  -- how many were entered before
 );
 
 -- --- what the platform adds for people: no evidence, never on the ledger ---------------------------------------------

@@ -58,23 +58,33 @@ SELECT stream_id, memory::jsonb
 FROM unnest(%(stream_ids)b::integer[], %(memories)b::text[]) AS given (stream_id, memory)
 ON CONFLICT (stream_id) DO UPDATE SET memory = EXCLUDED.memory
 
--- name: claim_runs
--- Enter where runs were seen; one that was seen before keeps its first place.
-INSERT INTO plausibility_run (fingerprint, stream_id, observed_at_ms)
-SELECT fingerprint, stream_id, observed_at_ms
-FROM unnest(%(fingerprints)b::bigint[], %(stream_ids)b::integer[], %(observed_at_ms)b::bigint[])
-    AS given (fingerprint, stream_id, observed_at_ms)
-ON CONFLICT DO NOTHING
+-- name: entered_runs
+-- How many runs were entered in all: the newest one is always there.
+SELECT coalesce(max(number) + 1, 0) AS entered FROM plausibility_run
+
+-- name: enter_runs
+-- Enter where runs were seen; one that is forgotten and still there gives way.
+INSERT INTO plausibility_run AS known (fingerprint, stream_id, observed_at_ms, number)
+SELECT fingerprint, stream_id, observed_at_ms, number
+FROM unnest(
+    %(fingerprints)b::bigint[], %(stream_ids)b::integer[], %(observed_at_ms)b::bigint[], %(numbers)b::bigint[]
+) AS given (fingerprint, stream_id, observed_at_ms, number)
+ON CONFLICT (fingerprint) DO UPDATE
+SET stream_id = excluded.stream_id, observed_at_ms = excluded.observed_at_ms, number = excluded.number
+
+-- name: let_runs_go
+-- Throw away the runs that are forgotten.
+DELETE FROM plausibility_run WHERE number < %(first)s
 
 -- name: runs
 -- Where these runs were seen first.
-SELECT fingerprint, stream.device_id, run.stream_id, run.observed_at_ms
+SELECT fingerprint, stream.device_id, run.stream_id, run.observed_at_ms, run.number
 FROM plausibility_run AS run JOIN stream USING (stream_id)
 WHERE fingerprint = ANY(%(fingerprints)b::bigint[])
 
 -- name: all_runs
--- Where every run was seen first.
-SELECT fingerprint, stream_id, observed_at_ms FROM plausibility_run ORDER BY fingerprint
+-- Where every run that is known was seen first.
+SELECT fingerprint, stream_id, observed_at_ms, number FROM plausibility_run ORDER BY fingerprint
 
 -- name: insert_flags
 -- Flag readings.
