@@ -246,6 +246,7 @@ async def test_gaps_and_equivocations_are_those_of_the_streams_rules(trade: Trad
         assert interval_state(connection, Interval(DEVICE, STREAM, (1, 7), (1, 7))).gaps == ()
     async with monitoring(trade.settings):
         await until(lambda: trade.codes() == ["equivocation", "gap"])
+        await until(lambda: (worker.GAPS.values(), worker.MISSING.values()) == ({(): 4.0}, {(): 8.0}))
         watch = trade.watch()
     assert watch is not None
     assert (watch.missing, watch.urgency) == (8, 1)

@@ -54,6 +54,11 @@ class Facts:
         return tuple(Limit.from_record(record) for record in self.head["limits"])
 
     @property
+    def gaps(self) -> int:
+        """Number of gaps."""
+        return sum(len(it.state.gaps) for it in self.streams)
+
+    @property
     def missing(self) -> int:
         """Number of messages in gaps."""
         return sum(gap.last - gap.first + 1 for it in self.streams for gap in it.state.gaps)

@@ -40,6 +40,16 @@ class Rounds:
         self._seen: set[int] = set()
         self._everything_at_ms = 0
 
+    @property
+    def gaps(self) -> int:
+        """Gaps in the intervals of open shipments that were read, each counted for its shipment."""
+        return sum(known.facts.gaps for known in self._known.values())
+
+    @property
+    def missing(self) -> int:
+        """Messages missing in them."""
+        return sum(known.facts.missing for known in self._known.values())
+
     def due(self, *, now_ms: int) -> list[str]:
         """Return the open shipments to read again: new, changed on the ledger, or with new messages in their streams.
 

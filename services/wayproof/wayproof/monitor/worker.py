@@ -31,6 +31,8 @@ LOOKED_AT = metrics.counter("wayproof_monitor_shipments_judged_total", "Shipment
 WAITING = metrics.gauge(
     "wayproof_monitor_shipments_waiting", "Shipments with verdicts that the ledger does not have yet."
 )
+GAPS = metrics.gauge("wayproof_monitor_gaps", "Gaps in the streams of open shipments, each counted for its shipment.")
+MISSING = metrics.gauge("wayproof_monitor_messages_missing", "Messages that are missing in these gaps.")
 ROUNDS = metrics.histogram("wayproof_monitor_round_seconds", "How long one look at all that is due took.")
 
 
@@ -128,6 +130,8 @@ class _Monitor:
             await asyncio.sleep(0)  # with many shipments: end promptly when asked to
         ROUNDS.observe(time.monotonic() - began_s)
         WAITING.put(len(self._waiting))
+        GAPS.put(rounds.gaps)
+        MISSING.put(rounds.missing)
 
     async def _record(self, recorded_on: Ledger) -> None:
         if self._ledger.is_waiting:
