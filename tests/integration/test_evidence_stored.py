@@ -25,10 +25,11 @@ from wayproof.evidence.write import write_evidence
 from wayproof.ledger import CONTRACT
 from wayproof.store.ledger_view import checkpoint
 from wayproof_contract import canonical
+from wayproof_verifier.options import Options
 from wayproof_verifier.report import Exit, Report
 from wayproof_verifier.telemetry import Message, decode
 from wayproof_verifier.trust import TrustRoot
-from wayproof_verifier.verify import Options, verify
+from wayproof_verifier.verify import verify
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{DevelopmentLedgerWarning.__module__}.DevelopmentLedgerWarning")
 

@@ -47,6 +47,18 @@ async def test_a_service_that_is_killed_is_started_again(tmp_path: Path) -> None
     assert not psutil.pid_exists(second)
 
 
+@pytest.mark.parametrize(("ends", "pauses_s"), [("sys.exit(1)", [0.2, 0.4]), ("os.kill(os.getpid(), 9)", [0.2, 0.2])])
+async def test_the_pause_grows_where_a_service_fails_by_itself(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, ends: str, pauses_s: list[float]
+) -> None:
+    async with Supervisor(logs=tmp_path) as supervisor:
+        await supervisor.start(Service("ends", (sys.executable, "-S", "-c", f"import os, sys; {ends}")))
+        while supervisor.starts("ends") < len(pauses_s) + 1:  # noqa: ASYNC110 - the supervisor's task starts it
+            await asyncio.sleep(0.02)
+    said = [it.again_in_s for it in caplog.records if it.message == "ended" and hasattr(it, "again_in_s")]
+    assert said[: len(pauses_s)] == pauses_s
+
+
 async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     port = free_ports(1)
     async with Supervisor(logs=tmp_path) as supervisor:

@@ -6,8 +6,9 @@ from typing import Any
 
 from support.evidence_builder import Journey, Json, finished, text, write
 from support.evidence_device import leaf
+from wayproof_verifier.options import Options
 from wayproof_verifier.report import Report
-from wayproof_verifier.verify import Options, verify
+from wayproof_verifier.verify import verify
 
 
 def report_of(journey: Journey, lines: list[Json] | bytes, *, receipts: bytes | None = None, **options: Any) -> Report:  # noqa: ANN401

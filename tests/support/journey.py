@@ -18,9 +18,10 @@ from support.memory_story import CARRIER, CONSIGNEE, ORGANISATIONS, SHIPPER, Sto
 from wayproof.evidence.assemble import StoredErasure, StoredMessage, assemble
 from wayproof.evidence.collect import collect_evidence
 from wayproof.ledger import CONTRACT, ENTRY_POINT, USERS, Ledger
+from wayproof_verifier.options import Options
 from wayproof_verifier.report import Report
 from wayproof_verifier.trust import TrustRoot
-from wayproof_verifier.verify import Options, verify
+from wayproof_verifier.verify import verify
 
 __all__ = ["CARRIER", "CONSIGNEE", "ORGANISATIONS", "SHIPPER", "ErasableLog", "Journey", "journey"]
 

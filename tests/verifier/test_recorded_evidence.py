@@ -27,8 +27,9 @@ from support.fabric_tampering import (
 from support.recorded import LEDGERS, Recorded, read
 from support.recorded_channel import channel
 from wayproof_verifier import cli
+from wayproof_verifier.options import Options
 from wayproof_verifier.report import CHECKS, Exit, Report, Status
-from wayproof_verifier.verify import Options, verify
+from wayproof_verifier.verify import verify
 
 FABRIC = ("bft", "raft", "raft-2.5")
 SMALLEST = {"bft": 3}

@@ -14,7 +14,8 @@ FabricError
 ├── MalformedError                  bytes that came from elsewhere are not the message that they should be
 ├── IdentityError                   a certificate or key cannot be read or used
 ├── SigningError                    a token did not sign
-└── CheckpointError                 a checkpoint cannot be read or kept
+├── CheckpointError                 a checkpoint cannot be read or kept
+└── EmbeddedLedgerError             the embedded ledger's own (aiofabric.embedded.errors)
 """
 
 import re

@@ -12,10 +12,10 @@ found.
 """
 
 from wayproof_verifier.errors import VerificationError
+from wayproof_verifier.options import Options
 from wayproof_verifier.render import render_json, render_text
 from wayproof_verifier.report import Check, Exit, Finding, Problem, Report, Status
 from wayproof_verifier.trust import TrustRoot
-from wayproof_verifier.verify import Options
 
 __all__ = [
     "Check",

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wayproof_verifier.errors import VerificationError
+from wayproof_verifier.options import Options
 from wayproof_verifier.render import render_json, render_text
 from wayproof_verifier.report import Exit
 from wayproof_verifier.trust import TrustRoot
-from wayproof_verifier.verify import Options, verify
+from wayproof_verifier.verify import verify
 
 PROGRESS_S = 1
 """Seconds between two tellings of progress."""

@@ -10,7 +10,6 @@ A check that needs another one which did not pass is *not checkable*, and says s
 import hashlib
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from wayproof_verifier.bundle import Block, Config, Header, Line, State, Transaction, read_lines
@@ -20,23 +19,11 @@ from wayproof_verifier.checks.ledger import Ledger, LedgerLines, judge_ledger
 from wayproof_verifier.checks.summary import shipment_summary
 from wayproof_verifier.checks.tally import Tally
 from wayproof_verifier.errors import EncodingError, VerificationError
+from wayproof_verifier.options import Options
 from wayproof_verifier.report import CHECKS, Problem, Report, Shipment
 from wayproof_verifier.trust import TrustRoot
 
 _OPTIONAL = {"blocks.chain", "receipts", "height", "closed"}
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the reader insists on: evidence as of this block or later, and a closed shipment.
-
-    `at_ms` (since 1970) is the reader's present: certificates that have expired by then are among the findings. None
-    leaves them out, so that the report is a function of the file alone.
-    """
-
-    min_height: int | None = None
-    require_closed: bool = False
-    at_ms: int | None = None
 
 
 def verify(

@@ -1,6 +1,6 @@
 """What can go wrong, by who has to act.
 
-EmbeddedLedgerError
+EmbeddedLedgerError       a FabricError
 ├── ProvisionError        the directory cannot be made into a ledger
 ├── LedgerDamagedError    the stored ledger is not what was written: restore it, nothing is repaired
 ├── LedgerInUseError      another process has the ledger open
@@ -10,7 +10,7 @@ EmbeddedLedgerError
 
 from enum import IntEnum
 
-from aiofabric.errors import PeerDetail
+from aiofabric.errors import FabricError, PeerDetail
 
 
 class Code(IntEnum):
@@ -24,7 +24,7 @@ class Code(IntEnum):
     UNAVAILABLE = 14
 
 
-class EmbeddedLedgerError(Exception):
+class EmbeddedLedgerError(FabricError):
     """Anything that this package raises on purpose."""
 
 

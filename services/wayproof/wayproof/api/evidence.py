@@ -21,7 +21,8 @@ from wayproof.api.shipment import known_shipment
 from wayproof.evidence.write import evidence_lines, write_evidence
 from wayproof.store.connection import Connection
 from wayproof_verifier import TrustRoot, VerificationError, render_json, render_text
-from wayproof_verifier.verify import Options, verify
+from wayproof_verifier.options import Options
+from wayproof_verifier.verify import verify
 
 router = APIRouter(prefix="/api/v1", tags=["evidence"])
 

@@ -6,13 +6,11 @@ A verb's module is loaded when it is called, so that a process has in memory wha
 import argparse
 import importlib
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol, cast
 
-from aiofabric.embedded import DevelopmentLedgerWarning, EmbeddedLedgerError
 from aiofabric.errors import FabricError
 from wayproof.errors import WayproofError
 
@@ -63,13 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         options = _parser(given).parse_args(given)
-        warnings.simplefilter("ignore", DevelopmentLedgerWarning)  # said in our own words, on every start
         status: int = options.run(options)
     except (WayproofError, FabricError) as error:
         print(f"wayproof: {error.diagnostics()}", file=sys.stderr)
-        return 1
-    except EmbeddedLedgerError as error:
-        print(f"wayproof: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

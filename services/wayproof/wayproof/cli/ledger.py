@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import signal
 import sys
+import warnings
 from pathlib import Path
 
 from aiofabric import embedded
@@ -60,6 +61,7 @@ def _ledger_init(options: argparse.Namespace) -> int:
 
 
 def _ledger_serve(options: argparse.Namespace) -> int:
+    warnings.simplefilter("ignore", embedded.DevelopmentLedgerWarning)  # said in our own words
     print(STAND_IN, file=sys.stderr)
     asyncio.run(_serve(options.directory, port=options.port))
     return 0

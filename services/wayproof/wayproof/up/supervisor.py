@@ -1,8 +1,8 @@
 """Runs services as child processes: in order, ready one after the other, again when they end, and none left behind.
 
-A service that ends by itself is started again, after a pause that grows while it keeps failing. When the supervisor
-ends, however it ends, its children do: each asks the kernel to be told (`PR_SET_PDEATHSIG`), so that even `kill -9` of
-the supervisor leaves nothing running.
+A service that ends is started again after a pause, which grows while it keeps failing by itself, and stays short where
+it was killed. When the supervisor ends, however it ends, its children do: each asks the kernel to be told
+(`PR_SET_PDEATHSIG`), so that even `kill -9` of the supervisor leaves nothing running.
 """
 
 import asyncio
@@ -154,7 +154,7 @@ class Supervisor:
             assert running.process is not None  # noqa: S101 - launched before it is kept
             began = time.monotonic()
             status = await running.process.wait()
-            if time.monotonic() - began > STEADY_AFTER_S:
+            if status == -signal.SIGKILL or time.monotonic() - began > STEADY_AFTER_S:
                 pause_s = FIRST_PAUSE_S
             logger.warning("ended", extra={"service": running.service.name, "status": status, "again_in_s": pause_s})
             await asyncio.sleep(pause_s)
