@@ -19,6 +19,7 @@ CREATE ROLE wayproof_log NOLOGIN;
 CREATE ROLE wayproof_projection NOLOGIN;
 CREATE ROLE wayproof_monitor NOLOGIN;
 CREATE ROLE wayproof_plausibility NOLOGIN;
+CREATE ROLE wayproof_maintain NOLOGIN;
 CREATE ROLE wayproof_api NOLOGIN;
 CREATE ROLE wayproof_gate NOLOGIN;
 CREATE ROLE wayproof_devices NOLOGIN;

@@ -111,6 +111,7 @@ def test_the_three_profiles_bring_up_what_they_say() -> None:
         "anchor-shipper",
         "monitor-shipper",
         "plausibility-shipper",
+        "maintain-shipper",
     } <= of["fabric"]
 
 
@@ -500,6 +501,6 @@ def test_fabric_and_a_shipper_come_up_as_composed_without_containers(fabric_bina
     assert said.count("contract wayproof is committed") == 2
     assert "ingest is connected to Mosquitto" in said
     assert "the shipper's API is ready" in said
-    for name in ("ingest", "anchor", "projection", "monitor", "plausibility", "gate", "api"):
+    for name in ("ingest", "anchor", "projection", "monitor", "plausibility", "maintain", "gate", "api"):
         assert f"'wayproof {name}': 'shipper_{name}'" in said
     assert "PostgreSQL refused nothing" in said

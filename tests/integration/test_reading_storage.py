@@ -16,7 +16,7 @@ from wayproof.store.connection import Connection, connect
 from wayproof.store.errors import SchemaError
 from wayproof.store.measured import Measured
 from wayproof.store.messages import NewMessage, Numbers, add_messages
-from wayproof.store.weeks import AHEAD, BACK, WEEK_MS, runs, wanted, week_of
+from wayproof.store.weeks import AHEAD, BACK, WEEK_MS, wanted, week_of
 
 EARLIEST_MS, LATEST_MS = 2**28 * 1000, 2**53 - 1
 """What a message may say (`wayproof_verifier.telemetry`)."""
@@ -110,8 +110,8 @@ def test_weeks_are_those_of_the_deployment_and_a_few_ahead() -> None:
     assert (
         wanted(oldest_received_at_ms=NOW_MS + WEEK_MS, now_ms=NOW_MS).start == now - BACK
     )  # our own clock was set back
-    assert runs([1, 2, 3, 7, 9, 10]) == [range(1, 4), range(7, 8), range(9, 11)]
-    assert runs([]) == []
+    kept = wanted(oldest_received_at_ms=NOW_MS - 10 * WEEK_MS, now_ms=NOW_MS, dropped=[now - 11, now - 3])
+    assert kept == range(now - 2, now + AHEAD + 1)
 
 
 # --- which kind -------------------------------------------------------------------------------------------------------

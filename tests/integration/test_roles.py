@@ -35,6 +35,12 @@ WHOLE = {
     "MAINTAIN": "LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE",
 }
 
+FUNCTIONS = (
+    "SELECT proname::text AS name, oid::regprocedure::text AS signature FROM pg_proc"
+    " WHERE pronamespace = 'public'::regnamespace"
+)
+FOR_ALL = {"visible_organisation": "says what the policies of rows say: the asking login's own organisation"}
+
 
 @pytest.fixture
 def database(postgres: RunningCluster) -> Iterator[Connection]:
@@ -87,7 +93,8 @@ def is_let(connection: Connection, statement: str, *, table: str, column: str = 
 def test_a_role_may_do_what_it_is_granted_and_nothing_else(database: Connection, role: Role) -> None:
     granted = set(role.privileges())
     tables = columns(database)
-    assert {it.table for it in granted} <= set(tables) | {"message_ingest_id_seq"}
+    functions = {str(row["name"]): str(row["signature"]) for row in database.execute(FUNCTIONS)}
+    assert {it.table for it in granted} <= set(tables) | set(functions) | {"message_ingest_id_seq"}
     wrong = []
     with acting_as(database, role):
         for table, names in tables.items():
@@ -104,6 +111,11 @@ def test_a_role_may_do_what_it_is_granted_and_nothing_else(database: Connection,
                 )
                 if is_let(database, statement, table=table) != wanted:
                     wrong.append((table, verb, "", wanted))
+        for function, signature in functions.items():
+            wanted = Privilege(function, "EXECUTE") in granted
+            row = database.execute("SELECT has_function_privilege(%s, 'EXECUTE') AS may", [signature]).fetchone()
+            if row != {"may": wanted or function in FOR_ALL}:
+                wrong.append((function, "EXECUTE", "", wanted))
     assert wrong == []
 
 

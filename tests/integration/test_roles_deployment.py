@@ -45,7 +45,8 @@ PEOPLE = (
     ("fsck",),
 )
 FOLLOWERS: Mapping[str, str] = {
-    f"wayproof {name}": f"shippermsp_{name}" for name in ("ingest", "anchor", "projection", "monitor", "plausibility")
+    f"wayproof {name}": f"shippermsp_{name}"
+    for name in ("ingest", "anchor", "projection", "monitor", "plausibility", "maintain")
 }
 
 

@@ -278,7 +278,13 @@ def main(arguments: Sequence[str]) -> int:
         say(composed.once("log-shipper").splitlines()[-1])
         composed.start("mosquitto")
         composed.start(
-            "ingest-shipper", "gate-shipper", "anchor-shipper", "monitor-shipper", "plausibility-shipper", "api-shipper"
+            "ingest-shipper",
+            "gate-shipper",
+            "anchor-shipper",
+            "monitor-shipper",
+            "plausibility-shipper",
+            "maintain-shipper",
+            "api-shipper",
         )
         _wait_said(composed, "ingest-shipper", '"connected"')
         say("ingest is connected to Mosquitto")

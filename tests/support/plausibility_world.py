@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from support.database import RunningCluster
+from support.timescaledb import TimescaleServer
 from wayproof.flags.follow import Follower
 from wayproof.plausibility.profile import MOST_RUNS, Profile, rule_set
 from wayproof.settings import DatabaseSettings, LedgerSettings, LogSettings, PlausibilitySettings, Settings
@@ -69,7 +70,7 @@ def pack(
 class PlausibilityWorld:
     """One organisation's database, its log registered, and its settings."""
 
-    postgres: RunningCluster
+    postgres: RunningCluster | TimescaleServer
     profiles: tuple[Profile, ...] = ()
     most_runs: int = MOST_RUNS
     database: DatabaseSettings = field(init=False)

@@ -12,7 +12,7 @@ import psutil
 from support.platform import SHIPPER, Platform
 from wayproof import settings
 
-OURS = ("ingest", "anchor", "projection", "monitor", "plausibility", "gate", "api")
+OURS = ("ingest", "anchor", "projection", "monitor", "plausibility", "maintain", "gate", "api")
 """Our long-running processes: the broker, the database and the ledger have memory of their own."""
 
 SAMPLE_S = 0.25

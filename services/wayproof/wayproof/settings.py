@@ -50,6 +50,8 @@ class DatabaseSettings(Section):
     """Connections that the API keeps; every other process needs one or two."""
     timescaledb: Literal["auto", "required", "off"] = "auto"
     """Whether readings become a hypertable when tables are made: where the server has the extension, always, never."""
+    keep_readings_weeks: Annotated[int, Field(ge=5)] | None = None
+    """How many whole weeks of readings are kept besides this one; without it, all. Messages are always kept."""
 
 
 class BrokerSettings(Section):
@@ -182,7 +184,16 @@ class PlausibilitySettings(Section):
     """Rules of device models that differ from the default ones; without `models`, for every device."""
 
 
-Process = Literal["ingest", "anchor", "projection", "monitor", "plausibility", "api", "gate"]
+class MaintenanceSettings(Section):
+    """How `wayproof store maintain` looks after the store."""
+
+    interval_s: Annotated[float, Field(gt=0)] = 3600.0
+    """How often it looks."""
+    group_size: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    """Most messages that are summed up in one transaction."""
+
+
+Process = Literal["ingest", "anchor", "projection", "monitor", "plausibility", "maintain", "api", "gate"]
 
 
 class MetricsSettings(Section):
@@ -242,6 +253,7 @@ class Settings(BaseSettings):
     anchor: AnchorSettings = AnchorSettings()
     monitor: MonitorSettings = MonitorSettings()
     plausibility: PlausibilitySettings = PlausibilitySettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     api: ApiSettings | None = None
     metrics: MetricsSettings = MetricsSettings()
     traces: TracesSettings = TracesSettings()

@@ -6,6 +6,7 @@ from wayproof import ledger as ledgers
 from wayproof.errors import LedgerError
 from wayproof.fsck.finding import Findings
 from wayproof.fsck.flags_check import check_flags
+from wayproof.fsck.hours_check import check_hours
 from wayproof.fsck.ledger_check import check_ledger
 from wayproof.fsck.log_check import check_log
 from wayproof.fsck.progress import Progress
@@ -38,6 +39,7 @@ async def check(settings: Settings, *, scope: Scope, progress: Progress) -> Find
                 check_log(connection, findings, log_id=settings.log.log_id, tick=tick)
                 tick = progress.of("judged messages", total=stored.count_messages(connection))
                 check_flags(connection, findings, tick=tick)
+                check_hours(connection, findings)
             if scope.ledger:
                 await _check_ledger(settings, connection, findings, progress=progress)
     return findings

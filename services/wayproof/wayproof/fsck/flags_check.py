@@ -1,18 +1,20 @@
 """The flags: every judged message judged again, from the log's beginning, by the rules that were in force then."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from wayproof.fsck.finding import Findings, Mismatch, shown
 from wayproof.plausibility.copies import Claimed, CopiedSeries, Holder, Runs
 from wayproof.plausibility.group import judge_group
-from wayproof.plausibility.judge import Flag, Heard, Memory
+from wayproof.plausibility.judge import Flag, Heard, Measured, Memory
 from wayproof.plausibility.profile import VERSIONS, RuleSet
 from wayproof.store import flags as stored
-from wayproof.store import log_messages
+from wayproof.store import fsck, log_messages, retention
 from wayproof.store.connection import Connection
 from wayproof.store.flags import StoredFlag
 from wayproof.store.log_messages import BEGIN, Leaf, Place
+from wayproof_verifier.telemetry import Reading, Rejection, decode
 
 GROUP = 500
 """Messages that are read at once."""
@@ -44,6 +46,7 @@ class _FlagsCheck:
         self._connection, self._findings, self._reached = connection, findings, reached
         self._memories: dict[int, Memory] = {}
         self._runs = Runs()
+        self._dropped = retention.dropped(connection)
         self._erased: set[int] = set()  # streams of which something is gone that was judged
 
     def run(self, rules: Sequence[tuple[Place, RuleSet]], *, tick: Tick) -> None:
@@ -74,7 +77,7 @@ class _FlagsCheck:
             place = Place(leaves[-1].place.epoch, leaves[-1].place.leaf_index + 1)
 
     def _group(self, leaves: Sequence[Leaf], in_force: RuleSet) -> None:
-        heard = [it.heard for it in leaves if it.heard is not None]
+        heard = self._with_dropped([it.heard for it in leaves if it.heard is not None])
         claim = partial(self._claim, most=in_force.most_runs)
         judged = judge_group(heard, memories=self._memories, rules=in_force, claim=claim)
         self._memories.update(judged.memories)
@@ -89,6 +92,15 @@ class _FlagsCheck:
         if claims:
             self._runs.forget(most=most)
         return first
+
+    def _with_dropped(self, heard: list[Heard]) -> list[Heard]:
+        """Return messages with what they measured, from their bytes where that was in a week that is dropped."""
+        if not self._dropped:
+            return heard
+        payloads = fsck.payloads(self._connection, [it.ingest_id for it in heard])
+        return [
+            replace(it, readings=measured(payloads[it.ingest_id])) if it.ingest_id in payloads else it for it in heard
+        ]
 
     def _compared(self, judged: Iterable[tuple[Heard, Flag]], found: Iterable[StoredFlag]) -> Iterator[Mismatch]:
         expected = {
@@ -113,6 +125,20 @@ class _FlagsCheck:
                 key: (it.holder.stream_id, it.holder.observed_at_ms, it.number) for key, it in self._runs.known.items()
             }
             yield from _rows("plausibility_run", "fingerprint", stored.all_runs(self._connection), runs, skipped=set())
+
+
+def measured(published: tuple[str, bytes]) -> tuple[Measured, ...]:
+    """Return what a message of this topic and payload measured, as the store would say it."""
+    topic, payload = published
+    message = decode(payload, topic=topic)
+    if isinstance(message, Rejection):
+        return ()
+    return tuple(
+        Measured(ordinal, it.name, it.unit, it.value, it.scale, it.observed_at_ms)
+        if isinstance(it, Reading)
+        else Measured(ordinal, it.name, "", None, None, it.observed_at_ms)
+        for ordinal, it in enumerate(message.readings)
+    )
 
 
 def _rows(

@@ -16,6 +16,7 @@ from wayproof.fsck.message import (
     quantity_of,
 )
 from wayproof.store import fsck as stored
+from wayproof.store import retention
 from wayproof.store.connection import Connection
 from wayproof.store.fsck import StoredMessage, StoredReading
 from wayproof_contract import canonical
@@ -35,6 +36,7 @@ class MessageCheck:
     def __init__(self, connection: Connection, findings: Findings, *, log_id: str) -> None:
         self._connection, self._findings, self._log_id = connection, findings, log_id
         self._keys: dict[str, Keys] = {}
+        self._dropped = retention.dropped(connection)
 
     def checked(self, rows: Iterator[StoredMessage]) -> Iterator[StoredMessage]:
         """Check every message and its readings, and yield it."""
@@ -51,10 +53,12 @@ class MessageCheck:
             found = readings.get(row.ingest_id, [])
             self._findings.extend(judged.mismatches)
             self._findings.extend(self._stream(row, judged))
-            self._findings.extend(judge_readings(row, found, expected=judged.readings))
+            self._findings.extend(judge_readings(row, found, expected=judged.readings, dropped=self._dropped))
             self._findings.extend(self._quantities(found, judged))
             self._findings.counts["messages"] += 1
             self._findings.counts["readings"] += len(found)
+            if self._dropped:
+                self._findings.counts["dropped readings"] += max(0, len(judged.readings) - len(found))
 
     def _judge(self, row: StoredMessage) -> Judged:
         if not is_erased(row):

@@ -4,6 +4,7 @@ StoreError                 the database refused or broke
 ├── StoreUnavailable       it cannot be reached, or went away: what was not committed is not there; try again
 │   └── StoreFull          its disk has no room: the same, once somebody made room
 ├── LoginMissing           the settings name logins, and there is none for the role that is asked for
+├── StoreBusy              others kept a table from us for too long: nothing was done, try again later
 └── SchemaError            the tables are not those that this version needs
 """
 
@@ -39,6 +40,12 @@ class LoginMissing(StoreError):  # noqa: N818 - says what is missing
     code = "database_login_missing"
 
 
+class StoreBusy(StoreError):  # noqa: N818 - a state that passes, not a fault
+    """Others use a table that is wanted whole. Nothing of the open transaction is kept: try again later."""
+
+    code = "store_busy"
+
+
 class SchemaError(StoreError):
     """The tables are not those that this version needs."""
 
@@ -52,6 +59,8 @@ def store_errors() -> Iterator[None]:
         yield
     except psycopg.errors.DiskFull as error:
         raise StoreFull(f"the database has no room on its disk: {error}; make room there") from error
+    except psycopg.errors.LockNotAvailable as error:
+        raise StoreBusy(f"a table is in use: {error}; it is tried again later") from error
     except psycopg.OperationalError as error:
         raise StoreUnavailable(f"the database cannot be used now: {error}") from error
     except psycopg.Error as error:

@@ -16,9 +16,9 @@ from pydantic import TypeAdapter
 from wayproof.plausibility.copies import Claimed, Holder, Runs, Seen
 from wayproof.plausibility.judge import Flag, Heard, Memory
 from wayproof.plausibility.profile import RuleSet
-from wayproof.store import queries
+from wayproof.store import queries, retention
 from wayproof.store.connection import Connection
-from wayproof.store.errors import store_errors
+from wayproof.store.errors import StoreError, store_errors
 from wayproof.store.log_messages import BEGIN, Place, behind
 
 QUERIES = queries.load("flags")
@@ -116,7 +116,16 @@ def put_rules(connection: Connection, in_force: RuleSet, *, since: Place) -> Non
 
 
 def forget(connection: Connection) -> None:
-    """Remove all flags and memories: everything is judged again from the log's beginning. Within a transaction."""
+    """Remove all flags and memories: everything is judged again from the log's beginning. Within a transaction.
+
+    Raises StoreError (readings_dropped) where readings that were judged are no more.
+    """
+    if weeks := retention.dropped(connection):
+        raise StoreError(
+            f"{len(weeks)} weeks of readings were dropped (the last is {max(weeks)}), so not all can be judged again: "
+            "their flags stay, and other rules hold from now on only",
+            code="readings_dropped",
+        )
     with store_errors():
         for part in ("flags", "memories", "runs", "rules", "checkpoint"):
             connection.execute(QUERIES[f"forget_{part}"])

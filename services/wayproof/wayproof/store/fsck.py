@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row, scalar_row, tuple_row
 
 from wayproof.store import queries
 from wayproof.store.connection import Connection
 from wayproof.store.errors import store_errors
+from wayproof.store.log_messages import Place
 
 QUERIES = queries.load("fsck")
 
@@ -80,6 +81,17 @@ class StoredAnchor:
     counter: int
     size: int
     root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WrongHour:
+    """An hour of numbers with what is stored and what should be: count, sum, minimum, maximum; empty for no row."""
+
+    stream_id: int
+    quantity_id: int
+    hour_ms: int
+    found: str
+    expected: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +183,26 @@ def unused(connection: Connection) -> dict[str, int]:
     """Return how many streams and quantities have a number and no row that uses it."""
     row = connection.execute(QUERIES["unused"]).fetchone() or {}
     return {name: int(str(count)) for name, count in row.items()}
+
+
+def hours(connection: Connection, place: Place) -> Iterator[WrongHour]:
+    """Yield every hour that is not what the readings before a leaf make. Within a transaction."""
+    with connection.cursor(name="fsck_hours", row_factory=class_row(WrongHour)) as cursor:
+        cursor.itersize = FETCH_ROWS
+        yield from cursor.execute(QUERIES["hours"], {"epoch": place.epoch, "leaf_index": place.leaf_index})
+
+
+def count_hours(connection: Connection) -> tuple[int, int]:
+    """Return how many hours there are, and how many of them are of dropped weeks."""
+    row = connection.execute(QUERIES["count_hours"]).fetchone() or {"hours": 0, "kept": 0}
+    return int(str(row["hours"])), int(str(row["kept"]))
+
+
+def payloads(connection: Connection, ingest_ids: Sequence[int]) -> Mapping[int, tuple[str, bytes]]:
+    """Return topic and payload of those of these messages that measured in a dropped week, by ingest id."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(QUERIES["payloads"], {"ingest_ids": list(ingest_ids)})
+        return {ingest_id: (topic, payload) for ingest_id, topic, payload in rows}
 
 
 def shadow_projection(connection: Connection) -> None:

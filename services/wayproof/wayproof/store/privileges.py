@@ -1,6 +1,6 @@
 """The database's roles and grants, brought to what `wayproof.store.roles` says. Only `schema apply` does it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from psycopg import errors, sql
 
@@ -36,10 +36,10 @@ def grant(connection: Connection) -> Sequence[str]:
     """Bring what the roles may do to what the table says; return what was granted and revoked, none if all was so."""
     with store_errors(), connection.transaction():
         wanted, held = set(_wanted()), granted(connection)
-        sequences = {str(row["name"]) for row in connection.execute(QUERIES["sequences"])}
+        kinds = {str(row["name"]): str(row["kind"]) for row in connection.execute(QUERIES["kinds"])}
         statements = [
-            *(_statement("REVOKE {} ON {} {} FROM {}", it, sequences) for it in sorted(held - wanted)),
-            *(_statement("GRANT {} ON {} {} TO {}", it, sequences) for it in sorted(wanted - held)),
+            *(_statement("REVOKE {} ON {} {} FROM {}", it, kinds) for it in sorted(held - wanted)),
+            *(_statement("GRANT {} ON {} {} TO {}", it, kinds) for it in sorted(wanted - held)),
         ]
         for statement in statements:
             connection.execute(statement)
@@ -82,11 +82,11 @@ def _missing(connection: Connection) -> Sequence[Role]:
     return [role for role in ROLES if role.group not in there]
 
 
-def _statement(form: str, held: Held, sequences: set[str]) -> sql.Composed:
+def _statement(form: str, held: Held, kinds: Mapping[str, str]) -> sql.Composed:
     group, right = held
     verb = sql.SQL(right.verb)  # of our own table or the database's, never anybody's words
     what = sql.SQL("{} ({})").format(verb, sql.Identifier(right.column)) if right.column else verb
-    kind = sql.SQL("SEQUENCE" if right.table in sequences else "TABLE")
+    kind = {"S": sql.SQL("SEQUENCE"), "f": sql.SQL("FUNCTION")}.get(kinds.get(right.table, ""), sql.SQL("TABLE"))
     return sql.SQL(form).format(what, kind, sql.Identifier("public", right.table), sql.Identifier(group))
 
 

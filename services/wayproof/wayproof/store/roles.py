@@ -30,7 +30,7 @@ CHANNEL = ("device", "device_key", "log_record", "anchor")
 SHIPMENTS = ("shipment", "shipment_event", "attachment", "excursion")
 PROJECTED = ("ledger_checkpoint", "ledger_config_block", "ledger_transaction", "ledger_record", *SHIPMENTS, *CHANNEL)
 LOG = ("log_waiting", "log_epoch", "log_leaf", "log_tile")
-MEASURED = ("stream", "quantity", "reading")
+MEASURED = ("stream", "quantity", "reading", "reading_hour", "reading_week_dropped")
 FLAGS = ("reading_flag", "plausibility_checkpoint", "plausibility_rules", "plausibility_memory", "plausibility_run")
 REFUSED = ("rejection", "rejection_cut", "rejection_replay")
 ENROLMENT = ("device_claim", "device_certificate")
@@ -44,7 +44,7 @@ PLACED = (
 
 @dataclass(frozen=True, slots=True, order=True)
 class Privilege:
-    """One right: a verb of SQL on a table, view or sequence, for one column of it or (empty) for all."""
+    """One right: a verb of SQL on a table, view, sequence or function, for one column of it or (empty) for all."""
 
     table: str
     verb: str
@@ -56,7 +56,7 @@ class Role:
     """A role: its short name, whom it is for, and what it may do.
 
     Attributes:
-        grants: for each table (or view, or sequence) verbs of SQL, each with columns in brackets where not all are
+        grants: for each table (view, sequence, function) verbs of SQL, each with columns in brackets where not all are
             meant: `SELECT UPDATE(size)`.
         temporary: whether it may make temporary tables.
     """
@@ -162,6 +162,23 @@ ROLES: tuple[Role, ...] = (
         },
     ),
     Role(
+        "maintain",
+        "`wayproof store maintain`: looks after weeks of readings by calling functions of the owner, which hold to the "
+        "rules of what may be dropped; it can change no table but the hours",
+        VERSION
+        | _read("reading", "reading_storage", "reading_week_dropped", "log_epoch", "log_leaf", "log_waiting")
+        | {
+            "message": "SELECT(ingest_id received_at_ms stream_id first_observed_at_ms last_observed_at_ms)",
+            "reading_hour": "SELECT INSERT UPDATE DELETE",
+            "reading_hour_checkpoint": "SELECT INSERT UPDATE",
+            "reading_hour_again": "SELECT DELETE",
+            "make_weeks": "EXECUTE",
+            "week_needed_by": "EXECUTE",
+            "drop_week": "EXECUTE",
+            "drop_late_readings": "EXECUTE",
+        },
+    ),
+    Role(
         "api",
         "`wayproof api`: pages and evidence for the organisation's people; claims and certificates of devices",
         VERSION
@@ -193,7 +210,9 @@ ROLES: tuple[Role, ...] = (
         "audit",
         "`wayproof fsck`, `wayproof evidence`: reads everything, salts too, and changes nothing. Temporary tables are "
         "for projecting the ledger again",
-        VERSION | _read("message", *MEASURED, *LOG, *PROJECTED, *FLAGS, *REFUSED, *ENROLMENT, "watch", "location"),
+        VERSION
+        | _read("message", *MEASURED, *LOG, *PROJECTED, *FLAGS, *REFUSED, *ENROLMENT, "watch", "location")
+        | _read("reading_hour_checkpoint", "reading_hour_again"),
         temporary=True,
     ),
     Role(

@@ -12,10 +12,10 @@ from typing import Literal
 import psycopg
 from psycopg.rows import class_row
 
-from wayproof.store import hypertable, partitions, queries
+from wayproof.store import queries, retention
 from wayproof.store.connection import Connection
 from wayproof.store.errors import SchemaError, store_errors
-from wayproof.store.weeks import wanted
+from wayproof.store.weeks import WEEK_MS, wanted
 
 QUERIES = queries.load("weeks")
 
@@ -95,7 +95,8 @@ def record(connection: Connection, kind: Kind, reason: str) -> None:
 def make_weeks(connection: Connection, *, now_ms: int | None = None) -> Sequence[int]:
     """Let each week that is wanted now have its own table; return the weeks that had none. Within a transaction.
 
-    It waits until nobody reads or writes readings, and keeps everybody from it meanwhile.
+    It waits until nobody reads or writes readings, and keeps everybody from it meanwhile. A week whose readings were
+    dropped is made no more.
     """
     with store_errors():
         chosen = storage(connection)
@@ -104,8 +105,9 @@ def make_weeks(connection: Connection, *, now_ms: int | None = None) -> Sequence
         row = connection.execute(QUERIES["oldest_received"]).fetchone()
         oldest = int(str(row["received_at_ms"])) if row else None
         now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-        weeks = wanted(oldest_received_at_ms=oldest, now_ms=now)
-        return hypertable.make(connection, weeks) if chosen.kind == "hypertable" else partitions.make(connection, weeks)
+        weeks = wanted(oldest_received_at_ms=oldest, now_ms=now, dropped=retention.dropped(connection))
+        rows = connection.execute(QUERIES["make_weeks"], {"first_week": weeks.start, "after_week": weeks.stop})
+        return [int(str(row["week"])) for row in rows]
 
 
 def take_over(connection: Connection) -> None:
@@ -123,7 +125,8 @@ def weeks(connection: Connection) -> Sequence[int]:
     with store_errors():
         chosen = storage(connection)
         is_hypertable = chosen is not None and chosen.kind == "hypertable"
-        return hypertable.weeks(connection) if is_hypertable else partitions.weeks(connection)
+        rows = connection.execute(QUERIES["chunks" if is_hypertable else "partitions"], {"week_ms": WEEK_MS})
+        return [int(str(row["week"])) for row in rows]
 
 
 def sizes(connection: Connection) -> Sizes:

@@ -4,7 +4,7 @@ A device's clock can be decades off, and a hostile one names any time. So weeks 
 only, by the platform's clock: as many as it is old, and a few ahead. All other times lie together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 WEEK_MS = 7 * 86_400_000
 """Counted from 1970-01-01 (a Thursday), as `date_bin` and TimescaleDB count."""
@@ -21,18 +21,8 @@ def week_of(at_ms: int) -> int:
     return at_ms // WEEK_MS
 
 
-def wanted(*, oldest_received_at_ms: int | None, now_ms: int) -> range:
-    """Return the weeks that are kept apart, from when the oldest message was received."""
+def wanted(*, oldest_received_at_ms: int | None, now_ms: int, dropped: Collection[int] = ()) -> range:
+    """Return the weeks that are kept apart: from when the oldest message was received, after all that were dropped."""
     oldest = now_ms if oldest_received_at_ms is None else min(oldest_received_at_ms, now_ms)
-    return range(week_of(oldest) - BACK, week_of(now_ms) + AHEAD + 1)
-
-
-def runs(weeks: Sequence[int]) -> list[range]:
-    """Return rising weeks as runs without a hole."""
-    found: list[range] = []
-    for week in weeks:
-        if found and found[-1].stop == week:
-            found[-1] = range(found[-1].start, week + 1)
-        else:
-            found.append(range(week, week + 1))
-    return found
+    first = max(week_of(oldest) - BACK, max(dropped, default=-1) + 1)
+    return range(first, week_of(now_ms) + AHEAD + 1)

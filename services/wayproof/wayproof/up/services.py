@@ -102,12 +102,12 @@ def ledger(deployment: Deployment) -> Service:
 def worker(verb: str, deployment: Deployment, member: Member) -> Service:
     """Return one of an organisation's processes; the API is ready when its port is open."""
     port = deployment.api_port(member.msp_id) if verb == "api" else None
-    words = ("device", "gate") if verb == "gate" else (verb,)
+    words = {"gate": ("device", "gate"), "maintain": ("store", "maintain")}.get(verb, (verb,))
     return Service(_name(verb, member), _command(*words, *_settings(deployment, member)), port=port)
 
 
 def _verbs(deployment: Deployment, member: Member, *, pages: bool) -> list[str]:
-    log_keepers = ["ingest", "anchor", "monitor", "plausibility"] if member.keeps_log else []
+    log_keepers = ["ingest", "anchor", "monitor", "plausibility", "maintain"] if member.keeps_log else []
     gate = ["gate"] if member.keeps_log and deployment.broker_kind == "mosquitto" else []
     return log_keepers + gate + (["api"] if pages else [])
 

@@ -105,6 +105,62 @@ UNION ALL (
     FROM log_leaf AS leaf LEFT JOIN log_epoch USING (epoch) WHERE log_epoch.epoch IS NULL LIMIT 1
 )
 
+-- name: hours
+-- Every hour that is not what the readings of the leaves before this one make, or is of none. Those of dropped weeks, and
+-- those that an erasure has just removed, are left out.
+WITH expected AS (
+    SELECT
+        stream_id, quantity_id, hour_ms, sum(count) AS count, sum((total || 'e-' || scale)::numeric) AS sum,
+        min((least || 'e-' || scale)::numeric) AS minimum, max((greatest || 'e-' || scale)::numeric) AS maximum
+    FROM (
+        SELECT
+            reading.stream_id, reading.quantity_id,
+            reading.observed_at_ms - reading.observed_at_ms %% 3600000 AS hour_ms, reading.scale, count(*) AS count,
+            sum(reading.value) AS total, min(reading.value) AS least, max(reading.value) AS greatest
+        FROM reading
+        JOIN log_leaf AS leaf USING (ingest_id)
+        WHERE (leaf.epoch, leaf.leaf_index) < (%(epoch)s, %(leaf_index)s) AND reading.value IS NOT NULL
+        GROUP BY reading.stream_id, reading.quantity_id, hour_ms, reading.scale
+    ) AS scaled
+    GROUP BY stream_id, quantity_id, hour_ms
+)
+SELECT
+    stream_id, quantity_id, hour_ms,
+    concat_ws(' ', hour.count, hour.sum, hour.minimum, hour.maximum) AS found,
+    concat_ws(' ', expected.count, expected.sum, expected.minimum, expected.maximum) AS expected
+FROM expected FULL JOIN reading_hour AS hour USING (stream_id, quantity_id, hour_ms)
+WHERE
+    (hour.count, hour.sum, hour.minimum, hour.maximum)
+    IS DISTINCT FROM (expected.count, expected.sum, expected.minimum, expected.maximum)
+    AND NOT EXISTS (SELECT FROM reading_week_dropped WHERE week = hour_ms / 604800000)
+    AND NOT EXISTS (
+        SELECT FROM reading_hour_again AS again
+        WHERE again.stream_id = coalesce(hour.stream_id, expected.stream_id)
+            AND hour_ms BETWEEN first_hour_ms AND last_hour_ms
+    )
+ORDER BY stream_id, quantity_id, hour_ms
+
+-- name: count_hours
+-- How many hours there are, and how many of them are of dropped weeks.
+SELECT
+    count(*) AS hours,
+    count(*) FILTER (
+        WHERE EXISTS (SELECT FROM reading_week_dropped WHERE week = hour_ms / 604800000)
+    ) AS kept
+FROM reading_hour
+
+-- name: payloads
+-- Topic and payload of those of these messages that measured in a dropped week.
+SELECT ingest_id, topic, payload
+FROM message
+WHERE
+    ingest_id = ANY(%(ingest_ids)b::bigint[]) AND payload IS NOT NULL
+    AND EXISTS (
+        SELECT FROM reading_week_dropped
+        WHERE week BETWEEN coalesce(first_observed_at_ms, 0) / 604800000
+            AND coalesce(last_observed_at_ms, 9007199254740991) / 604800000
+    )
+
 -- name: unused
 -- Numbers that were given and not used: ingest may have died between the two. Nothing rests on them.
 SELECT

@@ -3,7 +3,7 @@
 SELECT rolname AS name FROM pg_roles WHERE rolname = ANY(%(names)s)
 
 -- name: granted
--- Every right that these roles have on tables, views and sequences, one row for each, columns apart.
+-- Every right that these roles have on tables, views, sequences and functions, one row for each, columns apart.
 SELECT held.role, held.name, held.verb, held.column_name
 FROM (
     SELECT grantee.rolname::text AS role, relation.relname::text AS name, acl.privilege_type AS verb, '' AS column_name
@@ -18,12 +18,21 @@ FROM (
     CROSS JOIN LATERAL aclexplode(attribute.attacl) AS acl
     JOIN pg_roles AS grantee ON grantee.oid = acl.grantee
     WHERE relation.relnamespace = 'public'::regnamespace AND NOT relation.relispartition
+    UNION ALL
+    SELECT grantee.rolname::text, proname::text, acl.privilege_type, ''
+    FROM pg_proc
+    CROSS JOIN LATERAL aclexplode(proacl) AS acl
+    JOIN pg_roles AS grantee ON grantee.oid = acl.grantee
+    WHERE pronamespace = 'public'::regnamespace
 ) AS held
 WHERE held.role = ANY(%(names)s)
 
--- name: sequences
--- Which of the names are sequences.
-SELECT relname::text AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'
+-- name: kinds
+-- Which of the names are not tables: sequences (S) and functions (f), by what a role may be granted on them.
+SELECT relname::text AS name, relkind::text AS kind
+FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'
+UNION ALL
+SELECT proname::text, 'f' FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 
 -- name: organisation
 -- Whose database this is.

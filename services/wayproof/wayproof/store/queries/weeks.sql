@@ -39,34 +39,9 @@ WHERE
     AND range_end_integer - range_start_integer = %(week_ms)s
 ORDER BY week
 
--- name: latest_chunk
--- Where the chunk of all later times begins.
-SELECT range_start_integer AS start_ms
-FROM timescaledb_information.chunks
-WHERE
-    hypertable_schema = current_schema AND hypertable_name = 'reading'
-    AND range_end_integer = %(all_time_ms)s::bigint
-
--- name: move_late
--- Put aside what lies in the chunk of all later times.
-INSERT INTO pg_temp.moved SELECT * FROM reading WHERE observed_at_ms >= %(start_ms)s::bigint
-
--- name: drop_late
--- Remove the chunk of all later times.
-SELECT drop_chunks('reading', newer_than => %(start_ms)s::bigint)
-
--- name: drop_chunk
--- Remove one week's chunk.
-SELECT drop_chunks('reading', older_than => %(end_ms)s::bigint, newer_than => %(start_ms)s::bigint)
-
--- name: set_interval
--- From now on new chunks are as long as this.
-SELECT set_chunk_time_interval('reading', %(interval_ms)s::bigint)
-
--- name: touch
--- Rows that make chunks; no message has number 0.
-INSERT INTO reading (stream_id, observed_at_ms, ingest_id, ordinal, quantity_id, value, scale)
-SELECT 0, at_ms, 0, 0, 0, 0, 0 FROM unnest(%(times_ms)s::bigint[]) AS marked (at_ms)
+-- name: make_weeks
+-- Let these weeks have tables of their own.
+SELECT make_weeks(%(first_week)s, %(after_week)s) AS week
 
 -- name: sizes
 -- The tables that readings lie in, with an estimate of their rows and their size on disk.
