@@ -22,13 +22,16 @@ from pathlib import Path
 
 import httpx
 import psycopg
+from pydantic import SecretStr
 
 from aiofabric import embedded
 from support.database import NOT_DURABLE, running_cluster
 from support.embedded_network import free_port
 from support.log_store import opened
 from wayproof.ledger import CONTRACT, ENTRY_POINT, USERS
+from wayproof.settings import DatabaseSettings
 from wayproof.store import privileges, readings
+from wayproof.store.connection import connect
 from wayproof.store.logins import Login, admit_logins
 
 LOADER = Path(__file__).with_suffix(".sql")
@@ -79,6 +82,7 @@ def _load(dsn: str, options: argparse.Namespace) -> None:
         "messages": options.messages,
         "instants": options.instants,
         "is_monitored": not options.without_monitor,
+        "start_ms": time.time_ns() // 1_000_000 - (options.messages + 1) * 600_000,
     }
     begun = time.monotonic()
     with psycopg.connect(dsn, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
@@ -165,20 +169,13 @@ def _print(what: str, seconds: Sequence[float]) -> None:
 
 
 def _explain(dsn: str) -> None:
-    interval = {
-        "attached": [2],
-        "device_ids": ["logger-77"],
-        "streams": ["conditions"],
-        "start_boots": [0],
-        "start_sequences": [0],
-        "end_boots": [readings.BEYOND[0]],
-        "end_sequences": [0],
-    }
-    with psycopg.connect(dsn) as connection:
-        statement = f"EXPLAIN (ANALYZE, BUFFERS) {readings.QUERIES['interval_series']}".encode()
+    interval = readings.Interval(2, "logger-77", "conditions", (0, 0), readings.BEYOND)
+    with connect(DatabaseSettings(dsn=SecretStr(dsn)), application="benchmark") as connection:
+        asked = readings.spanned(connection, [interval])
         print("\nThe plan of the trace's series:")
-        for (line,) in connection.execute(statement, interval):
-            print(line)
+        statement = "EXPLAIN (ANALYZE, BUFFERS) " + readings.QUERIES["interval_series"]
+        for row in connection.execute(statement, asked):
+            print(row["QUERY PLAN"])
 
 
 if __name__ == "__main__":

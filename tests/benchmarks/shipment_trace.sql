@@ -15,7 +15,7 @@ SELECT 'logger-' || number, 'conditions' FROM generate_series(1, %(shipments)s) 
 
 INSERT INTO shipment (gsin, status, custodian, due_at_ms, created_at_ms, changed_block, head)
 SELECT
-    gsin, 'open', 'ShipperMSP', due_at_ms, 1750000000000, number,
+    gsin, 'open', 'ShipperMSP', due_at_ms, %(start_ms)s, number,
     jsonb_build_object(
         'gsin', gsin, 'status', 'open', 'custodian', 'ShipperMSP', 'due_at_ms', due_at_ms, 'version', 2,
         'parties', '[{"role": "consignor", "msp_id": "ShipperMSP", "party_gln": "9506000134352"},
@@ -37,12 +37,12 @@ SELECT
         'excursions', '[]'::jsonb, 'amendments', '[]'::jsonb
     )
 FROM (
-    SELECT number, to_char(number, 'FM00000000000000000') AS gsin, 1750000000000 + number * 60000 AS due_at_ms
+    SELECT number, to_char(number, 'FM00000000000000000') AS gsin, %(start_ms)s + number * 60000 AS due_at_ms
     FROM generate_series(1, %(shipments)s) AS number
 ) AS numbered;
 
 INSERT INTO shipment_event (gsin, version, kind, organisation, tx_id, tx_timestamp_ms, block_number, event)
-SELECT gsin, version, kind, 'ShipperMSP', md5(gsin || kind), 1750000000000, changed_block + version, '{}'
+SELECT gsin, version, kind, 'ShipperMSP', md5(gsin || kind), %(start_ms)s, changed_block + version, '{}'
 FROM shipment CROSS JOIN (VALUES (1, 'shipment_created'), (2, 'device_attached')) AS event (version, kind);
 
 INSERT INTO message (
@@ -50,19 +50,19 @@ INSERT INTO message (
     first_observed_at_ms, last_observed_at_ms
 )
 SELECT
-    'logger-' || stream_id, 1750000000000 + sequence * 600000 + stream_id,
+    'logger-' || stream_id, %(start_ms)s + sequence * 600000 + stream_id,
     'wayproof/v1/ShipperMSP/logger-' || stream_id || '/messages',
     decode(repeat(md5(stream_id || '/' || sequence), 20), 'hex'), '\x00000000000000000000000000000000',
     sha256(int8send(sequence * 1000000 + stream_id)), sha256(int8send(sequence * 1000000 + stream_id)), stream_id, 1,
     sequence, sha256(int8send((sequence - 1) * 1000000 + stream_id)),
-    1750000000000 + sequence * 600000 + 60000, 1750000000000 + sequence * 600000 + %(instants)s * 60000
+    %(start_ms)s + sequence * 600000 + 60000, %(start_ms)s + sequence * 600000 + %(instants)s * 60000
 FROM generate_series(1, %(messages)s) AS sequence
 CROSS JOIN generate_series(1, %(shipments)s) AS stream_id
 ORDER BY sequence, stream_id;
 
 INSERT INTO reading (stream_id, observed_at_ms, ingest_id, ordinal, quantity_id, value, scale)
 SELECT
-    stream_id, 1750000000000 + sequence * 600000 + instant * 60000, ingest_id, (instant - 1) * 2 + quantity_id - 1,
+    stream_id, %(start_ms)s + sequence * 600000 + instant * 60000, ingest_id, (instant - 1) * 2 + quantity_id - 1,
     quantity_id, CASE quantity_id WHEN 1 THEN 45 + (sequence + instant) %% 20 ELSE 55 END, 2 - quantity_id
 FROM message
 CROSS JOIN generate_series(1, %(instants)s) AS instant
@@ -72,7 +72,7 @@ ORDER BY ingest_id, instant, quantity_id;
 INSERT INTO log_epoch (epoch, log_id, size) SELECT 1, 'shipper-log', count(*) FROM message;
 INSERT INTO log_leaf (epoch, leaf_index, ingest_id) SELECT 1, ingest_id - 1, ingest_id FROM message ORDER BY ingest_id;
 INSERT INTO anchor (log_id, epoch, counter, size, root, tx_id, tx_timestamp_ms, block_number, tx_index)
-SELECT 'shipper-log', 1, counter, counter * 1000, '\x00', md5(counter::text), 1750000000000, counter * 2, 0
+SELECT 'shipper-log', 1, counter, counter * 1000, '\x00', md5(counter::text), %(start_ms)s, counter * 2, 0
 FROM generate_series(1, (SELECT size / 1000 FROM log_epoch)) AS counter;
 
 INSERT INTO watch (
@@ -80,7 +80,7 @@ INSERT INTO watch (
 )
 SELECT gsin, changed_block %% 4, '[{"code": "overdue", "text": "due 1 day ago"}]',
     '{"measurements": [{"device_id": "logger", "name": "temperature", "value": 45, "scale": 1, "unit": "CEL",
-      "observed_at_ms": 1750000000000, "state": "inside"}]}', 0, 1750000000000, 1750000000000, 1750000000000
+      "observed_at_ms": %(start_ms)s, "state": "inside"}]}', 0, %(start_ms)s, %(start_ms)s, %(start_ms)s
 FROM shipment
 WHERE %(is_monitored)s;
 

@@ -1,5 +1,6 @@
 """Readings in weeks: partitions and hypertables hold the same, whatever a device's clock says, and grow with time."""
 
+import re
 from collections.abc import Iterator
 from importlib import resources
 from typing import LiteralString, cast
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 from support.database import RunningCluster
 from support.timescaledb import TimescaleServer
 from wayproof.settings import DatabaseSettings
-from wayproof.store import privileges, schema, storage
+from wayproof.store import privileges, readings, schema, storage
 from wayproof.store.connection import Connection, connect
 from wayproof.store.errors import SchemaError
 from wayproof.store.measured import Measured
@@ -188,6 +189,26 @@ def test_a_message_that_is_there_is_left_out(fresh: Connection) -> None:
     assert times(fresh) == [NOW_MS, NOW_MS, NOW_MS + 1]
 
 
+def test_a_trace_is_planned_for_its_own_weeks_alone(fresh: Connection) -> None:
+    schema.apply(fresh)
+    week = storage.weeks(fresh)[1]
+    add(fresh, *(message(place, (week + weeks) * WEEK_MS + 5) for place, weeks in enumerate((0, 0, 1))))
+    before, after = (readings.Interval(1, "logger-7", "", start=(-1, 0), end=end) for end in ((0, 0), readings.BEYOND))
+    with fresh.transaction():
+        fresh.execute("UPDATE message SET boot = 1 WHERE first_observed_at_ms >= %s", [(week + 1) * WEEK_MS])
+        assert [len(asked(fresh, it)) for it in (before, after)] == [1, 2]
+        assert [len(it.numbers) for it in readings.gather(fresh, [before])] == [2]
+        assert [len(it.numbers) for it in readings.gather(fresh, [after])] == [3]
+
+
+def asked(connection: Connection, interval: readings.Interval) -> set[str]:
+    """Return the tables of readings that a question about an interval looks into."""
+    columns = readings.spanned(connection, [interval])
+    explain = "EXPLAIN " + readings.QUERIES["interval_series"]
+    plan = "\n".join(str(row["QUERY PLAN"]) for row in connection.execute(explain, columns))
+    return set(re.findall(r"Scan[^\n]* on ((?:reading|_hyper)_\w*?(?:\d|chunk))\b", plan))
+
+
 # --- from an earlier version ------------------------------------------------------------------------------------------
 
 
@@ -216,6 +237,8 @@ def test_rows_of_an_earlier_version_are_taken_along(fresh: Connection, below: st
     assert times(fresh) == sorted([*held, now_ms])
     expired = fresh.execute("SELECT count(*) AS left FROM reading WHERE text IS NULL AND value IS NULL").fetchone()
     assert expired == {"left": 0}
+    spans = fresh.execute("SELECT first_observed_at_ms AS a, last_observed_at_ms AS b FROM message ORDER BY ingest_id")
+    assert [(row["a"], row["b"]) for row in spans] == [(at_ms, at_ms) for at_ms in [*held, now_ms]]
 
 
 def test_a_login_that_may_not_read_what_the_server_loads_makes_the_tables(fresh: Connection) -> None:

@@ -72,7 +72,7 @@ def judge(row: StoredMessage, *, keys: Keys) -> Judged:
     if isinstance(message, Rejection):
         mismatch = Mismatch("message", message_key(row), "rejection", shown(row.rejection), message.code)
         return Judged((mismatch, *_different(row, {"message_hash": sha256(row.payload).digest()})))
-    expected = {**_accepted(message, keys=keys), **_observed(row, message)}
+    expected = {**_accepted(message, keys=keys), **_observed(message)}
     return Judged(
         tuple(_different(row, expected)),
         readings=message.readings,
@@ -172,10 +172,8 @@ def _accepted(message: Message, *, keys: Keys) -> dict[str, object]:
     }
 
 
-def _observed(row: StoredMessage, message: Message) -> dict[str, object]:
-    """Return from when to when a message measured. Rows of an earlier version do not say it, and need not."""
-    if row.first_observed_at_ms is None and row.last_observed_at_ms is None:
-        return {}
+def _observed(message: Message) -> dict[str, object]:
+    """Return from when to when a message measured."""
     times = [reading.observed_at_ms for reading in message.readings]
     return {
         "first_observed_at_ms": min(times, default=None),

@@ -8,7 +8,7 @@ from psycopg.rows import class_row
 from wayproof.store import queries
 from wayproof.store.connection import Connection
 from wayproof.store.errors import store_errors
-from wayproof.store.readings import Interval, bounds
+from wayproof.store.readings import Interval, spanned
 
 QUERIES = queries.load("flagged")
 
@@ -66,7 +66,7 @@ class _At:
 def within(connection: Connection, intervals: Sequence[Interval], *, limit: int) -> list[FlaggedReading]:
     """Return the first flags of intervals, at most `limit`, in the order of observation."""
     with store_errors(), connection.cursor(row_factory=class_row(FlaggedReading), binary=True) as cursor:
-        return cursor.execute(QUERIES["within"], {**bounds(intervals), "limit": limit}).fetchall()
+        return cursor.execute(QUERIES["within"], {**spanned(connection, intervals), "limit": limit}).fetchall()
 
 
 def of_messages(connection: Connection, ingest_ids: Sequence[int]) -> dict[tuple[int, int], list[Reason]]:
@@ -86,6 +86,8 @@ def at(connection: Connection, readings: Sequence[tuple[str, str, int]]) -> list
         "device_ids": [device_id for device_id, _, _ in readings],
         "names": [name for _, name, _ in readings],
         "observed_at_ms": [at_ms for _, _, at_ms in readings],
+        "from_ms": min((at_ms for _, _, at_ms in readings), default=0),
+        "until_ms": max((at_ms for _, _, at_ms in readings), default=-1),
     }
     with store_errors(), connection.cursor(row_factory=class_row(_At), binary=True) as cursor:
         for it in cursor.execute(QUERIES["at"], columns):

@@ -52,6 +52,8 @@ class _LeafRow(NamedTuple):
     after_boot: int | None
     after_sequence: int | None
     received_at_ms: int | None
+    first_observed_at_ms: int | None
+    last_observed_at_ms: int | None
     is_erased: bool
     contradicts: bool | None
 
@@ -69,15 +71,24 @@ def leaves(connection: Connection, place: Place, *, limit: int) -> list[Leaf]:
         with connection.cursor(row_factory=args_row(_LeafRow), binary=True) as cursor:
             asked = {"epoch": place.epoch, "leaf_index": place.leaf_index, "limit": limit}
             rows = cursor.execute(QUERIES["leaves"], asked).fetchall()
-        measured = _readings(connection, [row.ingest_id for row in rows if row.stream_id is not None])
+        measured = _readings(connection, rows)
     return [Leaf(Place(row.epoch, row.leaf_index), row.ingest_id, row.is_erased, _heard(row, measured)) for row in rows]
 
 
-def _readings(connection: Connection, ingest_ids: Sequence[int]) -> dict[int, list[Measured]]:
+def _readings(connection: Connection, rows: Sequence[_LeafRow]) -> dict[int, list[Measured]]:
+    spans = [
+        (row.first_observed_at_ms, row.last_observed_at_ms)
+        for row in rows
+        if row.first_observed_at_ms is not None and row.last_observed_at_ms is not None
+    ]
+    asked = {
+        "ingest_ids": [row.ingest_id for row in rows if row.first_observed_at_ms is not None],
+        "from_ms": min((first for first, _ in spans), default=0),
+        "until_ms": max((last for _, last in spans), default=-1),
+    }
     found: dict[int, list[Measured]] = {}
     with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
-        cursor.execute(QUERIES["readings"], {"ingest_ids": list(ingest_ids)})
-        for ingest_id, *measured in cursor.fetchall():
+        for ingest_id, *measured in cursor.execute(QUERIES["readings"], asked):
             found.setdefault(ingest_id, []).append(Measured(*measured))
     return found
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from wayproof.store import queries
 from wayproof.store.connection import Connection
@@ -163,7 +163,7 @@ def find_streams(connection: Connection, names: Iterable[tuple[str, str]]) -> li
 def contents(connection: Connection, intervals: Sequence[Interval]) -> dict[int, Contents]:
     """Return what is held of each interval that any message is held of, by `attached`."""
     columns = {
-        **bounds(intervals),
+        **spanned(connection, intervals),
         "epochs": [it.anchored[0] for it in intervals],
         "sizes": [it.anchored[1] for it in intervals],
     }
@@ -180,7 +180,7 @@ def breaks(connection: Connection, intervals: Sequence[Interval]) -> list[Break]
 def gather(connection: Connection, intervals: Sequence[Interval]) -> list[Gathered]:
     """Return every measurement of the intervals, whole: numbers, and the states of doors."""
     with store_errors(), connection.cursor(row_factory=class_row(Gathered), binary=True) as cursor:
-        return cursor.execute(QUERIES["interval_series"], bounds(intervals)).fetchall()
+        return cursor.execute(QUERIES["interval_series"], spanned(connection, intervals)).fetchall()
 
 
 def page_of_readings(
@@ -195,12 +195,12 @@ def page_of_readings(
     observed_at_ms, ingest_id, ordinal = after
     asked = {"observed_at_ms": observed_at_ms, "ingest_id": ingest_id, "ordinal": ordinal, "name": name, "limit": limit}
     with store_errors(), connection.cursor(row_factory=class_row(StoredReading), binary=True) as cursor:
-        return cursor.execute(QUERIES["readings"], {**bounds(intervals), **asked}).fetchall()
+        return cursor.execute(QUERIES["readings"], {**spanned(connection, intervals), **asked}).fetchall()
 
 
 def latest_readings(connection: Connection, intervals: Sequence[Interval]) -> list[LatestReading]:
     """Return the latest number of each measurement of each stream, by device, stream and name."""
-    asked = {**bounds(intervals), "messages": LAST_MESSAGES}
+    asked = {**spanned(connection, intervals), "messages": LAST_MESSAGES}
     with store_errors(), connection.cursor(row_factory=class_row(LatestReading), binary=True) as cursor:
         return cursor.execute(QUERIES["latest_readings"], asked).fetchall()
 
@@ -219,6 +219,13 @@ def observed_at(connection: Connection, positions: Sequence[tuple[str, str, Posi
         for row in cursor.execute(QUERIES["observed_at"], columns):
             found[row.place] = row.observed_at_ms
     return found
+
+
+def spanned(connection: Connection, intervals: Sequence[Interval]) -> dict[str, Any]:
+    """Return intervals as columns, and from when to when their messages measured."""
+    columns = bounds(intervals)
+    with store_errors(), connection.cursor(row_factory=dict_row, binary=True) as cursor:
+        return {**columns, **(cursor.execute(QUERIES["interval_span"], columns).fetchone() or {})}
 
 
 def bounds(intervals: Sequence[Interval]) -> dict[str, list[Any]]:

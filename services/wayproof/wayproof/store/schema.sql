@@ -42,7 +42,7 @@ CREATE TABLE message (
     after_boot bigint,             -- what the first message of a later boot names
     after_sequence bigint,
     rejection text,                -- code of the refusal
-    first_observed_at_ms bigint,   -- from when to when it measured; null: nothing, or not known (before 00.01.00_10)
+    first_observed_at_ms bigint,   -- from when to when it measured; null: nothing, or erased
     last_observed_at_ms bigint,
     CHECK ((stream_id IS NULL) = (rejection IS NOT NULL))
 );
@@ -62,7 +62,8 @@ CREATE TABLE quantity (
 
 -- One measured value: value * 10^-scale, or a text. It lies in the week of its time (`store/weeks.py`): a partition
 -- `reading_N`, made ahead, or a chunk where `reading` is a hypertable of TimescaleDB. Times far from now, which a wrong
--- clock gives, lie together in one more. Ask for it by its message, with first_ and last_observed_at_ms. That is its only
+-- clock gives, lie together in one more. Ask for it by its message, with first_ and last_observed_at_ms; and with
+-- constants around them, or PostgreSQL plans for every week there is. That is its only
 -- index: (ingest_id, ordinal) comes once because its message does, and each index costs as much as the row.
 CREATE TABLE reading (
     stream_id integer NOT NULL,
@@ -492,8 +493,7 @@ JOIN stream ON stream.device_id = device.device_id
 JOIN message ON message.stream_id = stream.stream_id
 JOIN reading ON
     reading.ingest_id = message.ingest_id
-    AND reading.observed_at_ms
-    BETWEEN coalesce(message.first_observed_at_ms, 0) AND coalesce(message.last_observed_at_ms, 9007199254740991)
+    AND reading.observed_at_ms BETWEEN message.first_observed_at_ms AND message.last_observed_at_ms
 JOIN quantity ON quantity.quantity_id = reading.quantity_id
 WHERE device.organisation = (SELECT visible_organisation());
 

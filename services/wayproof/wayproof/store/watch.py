@@ -183,18 +183,18 @@ def forget_closed(connection: Connection) -> None:
 
 def _bounds(connection: Connection, interval: Interval) -> dict[str, Any] | None:
     """Return an interval as parameters, None where nothing of its stream was ever held."""
-    key = {"device_id": interval.device_id, "stream": interval.stream}
-    with store_errors():
-        row = connection.execute(QUERIES["find_stream"], key).fetchone()
     end = interval.end or _LAST_POSITION
-    return row and {
-        "stream_id": row["stream_id"],
+    bounds = {
         "start_boot": interval.start[0],
         "start_sequence": interval.start[1],
         "end_boot": end[0],
         "end_sequence": end[1],
         "is_ended": interval.end is not None,
     }
+    asked = {**bounds, "device_id": interval.device_id, "stream": interval.stream}
+    with store_errors():
+        row = connection.execute(QUERIES["find_stream"], asked).fetchone()
+    return row and {**bounds, **row}
 
 
 def _nothing_held(interval: Interval) -> tuple[Gap, ...]:

@@ -1,8 +1,13 @@
 -- Readings lie in weeks of their own times: partitions, or, where `wayproof.readings` says so, chunks of a hypertable.
 -- Of two indexes the one by message stays: everybody asks by message, and each index costs as much as the row.
 -- What is there is moved by its name alone (partitions: it becomes the default one) or copied (hypertable).
--- A message says from when to when it measured, so that only its weeks are looked into; null is not known: everywhere.
+-- A message says from when to when it measured, so that only its weeks are looked into.
 ALTER TABLE message ADD COLUMN first_observed_at_ms bigint, ADD COLUMN last_observed_at_ms bigint;
+UPDATE message SET first_observed_at_ms = measured.first_ms, last_observed_at_ms = measured.last_ms
+FROM (
+    SELECT ingest_id, min(observed_at_ms) AS first_ms, max(observed_at_ms) AS last_ms FROM reading GROUP BY ingest_id
+) AS measured
+WHERE message.ingest_id = measured.ingest_id;
 
 CREATE TABLE reading_storage (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
@@ -53,7 +58,6 @@ JOIN stream ON stream.device_id = device.device_id
 JOIN message ON message.stream_id = stream.stream_id
 JOIN reading ON
     reading.ingest_id = message.ingest_id
-    AND reading.observed_at_ms
-    BETWEEN coalesce(message.first_observed_at_ms, 0) AND coalesce(message.last_observed_at_ms, 9007199254740991)
+    AND reading.observed_at_ms BETWEEN message.first_observed_at_ms AND message.last_observed_at_ms
 JOIN quantity ON quantity.quantity_id = reading.quantity_id
 WHERE device.organisation = (SELECT visible_organisation());

@@ -20,6 +20,7 @@ JOIN message USING (ingest_id)
 JOIN reading ON
     reading.ingest_id = flag.ingest_id AND reading.ordinal = flag.ordinal
     AND reading.stream_id = flag.stream_id AND reading.observed_at_ms = flag.observed_at_ms
+    AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
 JOIN quantity USING (quantity_id)
 WHERE
     (message.boot, message.sequence) > (start_boot, start_sequence)
@@ -44,5 +45,6 @@ JOIN reading_flag AS flag ON flag.stream_id = stream.stream_id AND flag.observed
 JOIN reading ON
     (reading.stream_id, reading.observed_at_ms, reading.ingest_id, reading.ordinal)
     = (flag.stream_id, flag.observed_at_ms, flag.ingest_id, flag.ordinal)
+    AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
 JOIN quantity ON quantity.quantity_id = reading.quantity_id AND quantity.name = wanted.name
 ORDER BY wanted.place, flag.code

@@ -9,7 +9,7 @@ FROM log_epoch WHERE epoch >= %(epoch)s
 SELECT
     leaf.epoch, leaf.leaf_index, leaf.ingest_id, message.stream_id, message.device_id,
     coalesce(device.model, '') AS model, message.boot, message.sequence, message.after_boot, message.after_sequence,
-    message.received_at_ms,
+    message.received_at_ms, message.first_observed_at_ms, message.last_observed_at_ms,
     message.ingest_id IS NOT NULL AND message.topic IS NULL AS is_erased,
     message.boot > 0 AND EXISTS (
         SELECT FROM message AS other JOIN log_leaf AS earlier USING (ingest_id)
@@ -33,8 +33,8 @@ SELECT
 FROM message
 JOIN reading ON
     reading.ingest_id = message.ingest_id
-    AND reading.observed_at_ms
-    BETWEEN coalesce(message.first_observed_at_ms, 0) AND coalesce(message.last_observed_at_ms, 9007199254740991)
+    AND reading.observed_at_ms BETWEEN message.first_observed_at_ms AND message.last_observed_at_ms
+    AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
 JOIN quantity USING (quantity_id)
 WHERE message.ingest_id = ANY(%(ingest_ids)b::bigint[])
 ORDER BY reading.ingest_id, reading.ordinal

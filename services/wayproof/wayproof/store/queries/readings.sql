@@ -15,6 +15,22 @@ LEFT JOIN LATERAL (
 ) AS last ON true
 ORDER BY wanted.device_id, wanted.stream
 
+-- name: interval_span
+-- From when to when the messages of intervals measured: with it as constants, only these weeks are planned for.
+SELECT coalesce(min(held.first_observed_at_ms), 0) AS from_ms, coalesce(max(held.last_observed_at_ms), -1) AS until_ms
+FROM unnest(
+    %(attached)b::integer[], %(device_ids)b::text[], %(streams)b::text[], %(start_boots)b::bigint[],
+    %(start_sequences)b::bigint[], %(end_boots)b::bigint[], %(end_sequences)b::bigint[]
+) AS interval (attached, device_id, name, start_boot, start_sequence, end_boot, end_sequence)
+JOIN stream USING (device_id, name)
+CROSS JOIN LATERAL (
+    SELECT first_observed_at_ms, last_observed_at_ms FROM message
+    WHERE
+        message.stream_id = stream.stream_id AND (boot, sequence) > (start_boot, start_sequence)
+        AND (boot, sequence) <= (end_boot, end_sequence)
+    OFFSET 0
+) AS held
+
 -- name: interval_contents
 -- What is held of each interval: messages, how far they are sealed and anchored, their readings, the last of them.
 SELECT
@@ -45,8 +61,8 @@ CROSS JOIN LATERAL (
     FROM reading
     WHERE
         reading.ingest_id = held.ingest_id
-        AND reading.observed_at_ms
-        BETWEEN coalesce(held.first_observed_at_ms, 0) AND coalesce(held.last_observed_at_ms, 9007199254740991)
+        AND reading.observed_at_ms BETWEEN held.first_observed_at_ms AND held.last_observed_at_ms
+        AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
 ) AS observed
 CROSS JOIN LATERAL (
     SELECT boot, sequence, ingest_id FROM message
@@ -68,18 +84,12 @@ GROUP BY attached
 -- Where a message of an interval does not follow the one held before it: that one, and the one that it names instead.
 SELECT
     attached, boot, sequence, held_boot, held_sequence, named_boot, named_sequence,
-    coalesce(
-        held_last_ms, (SELECT max(observed_at_ms) FROM reading WHERE reading.ingest_id = held_ingest_id)
-    ) AS from_ms,
-    coalesce(
-        first_observed_at_ms, (SELECT min(observed_at_ms) FROM reading WHERE reading.ingest_id = placed.ingest_id)
-    ) AS until_ms
+    held_last_ms AS from_ms, first_observed_at_ms AS until_ms
 FROM (
     SELECT
         attached, held.boot, held.sequence, held.ingest_id, held.first_observed_at_ms,
         lag(held.boot, 1, start_boot) OVER earlier AS held_boot,
         lag(held.sequence, 1, start_sequence) OVER earlier AS held_sequence,
-        lag(held.ingest_id) OVER earlier AS held_ingest_id,
         lag(held.last_observed_at_ms) OVER earlier AS held_last_ms,
         CASE WHEN held.sequence > 1 THEN held.boot ELSE coalesce(held.after_boot, 0) END AS named_boot,
         CASE WHEN held.sequence > 1 THEN held.sequence - 1 ELSE coalesce(held.after_sequence, 0) END AS named_sequence
@@ -126,8 +136,8 @@ FROM (
         SELECT quantity_id, observed_at_ms, value, scale, text FROM reading
         WHERE
             reading.ingest_id = held.ingest_id
-            AND reading.observed_at_ms
-            BETWEEN coalesce(held.first_observed_at_ms, 0) AND coalesce(held.last_observed_at_ms, 9007199254740991)
+            AND reading.observed_at_ms BETWEEN held.first_observed_at_ms AND held.last_observed_at_ms
+            AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
         OFFSET 0
     ) AS measured
     GROUP BY attached, measured.quantity_id
@@ -165,8 +175,8 @@ FROM (
         SELECT quantity_id, observed_at_ms, ingest_id, ordinal, value, scale, text FROM reading
         WHERE
             reading.ingest_id = held.ingest_id
-            AND reading.observed_at_ms
-            BETWEEN coalesce(held.first_observed_at_ms, 0) AND coalesce(held.last_observed_at_ms, 9007199254740991)
+            AND reading.observed_at_ms BETWEEN held.first_observed_at_ms AND held.last_observed_at_ms
+            AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
         OFFSET 0
     ) AS measured
     WHERE
@@ -209,8 +219,8 @@ CROSS JOIN LATERAL (
 ) AS held
 JOIN reading ON
     reading.ingest_id = held.ingest_id
-    AND reading.observed_at_ms
-    BETWEEN coalesce(held.first_observed_at_ms, 0) AND coalesce(held.last_observed_at_ms, 9007199254740991)
+    AND reading.observed_at_ms BETWEEN held.first_observed_at_ms AND held.last_observed_at_ms
+    AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
 JOIN quantity USING (quantity_id)
 WHERE quantity.kind = 'v'
 ORDER BY
@@ -221,10 +231,7 @@ ORDER BY
 -- When the messages at these places were observed, as far as they are held: the last reading of each.
 SELECT
     wanted.place, (
-        SELECT max(
-            coalesce(last_observed_at_ms, (SELECT max(observed_at_ms) FROM reading WHERE ingest_id = message.ingest_id))
-        )
-        FROM message
+        SELECT max(last_observed_at_ms) FROM message
         WHERE message.stream_id = stream.stream_id AND (boot, sequence) = (wanted.boot, wanted.sequence)
     ) AS observed_at_ms
 FROM unnest(

@@ -24,8 +24,18 @@ FROM shipment
 WHERE shipment.gsin = %(gsin)s
 
 -- name: find_stream
--- The number of a stream.
-SELECT stream_id FROM stream WHERE device_id = %(device_id)s AND name = %(stream)s
+-- The number of a stream, and from when to when its messages of an interval measured.
+SELECT stream_id, coalesce(from_ms, 0) AS from_ms, coalesce(until_ms, -1) AS until_ms
+FROM stream
+CROSS JOIN LATERAL (
+    SELECT min(first_observed_at_ms) AS from_ms, max(last_observed_at_ms) AS until_ms
+    FROM message
+    WHERE
+        message.stream_id = stream.stream_id
+        AND (boot, sequence) > (%(start_boot)s, %(start_sequence)s)
+        AND (boot, sequence) <= (%(end_boot)s, %(end_sequence)s)
+) AS span
+WHERE device_id = %(device_id)s AND name = %(stream)s
 
 -- name: tally
 -- How many messages of an interval are held, the last arrival, and at how many places there are two.
@@ -83,7 +93,7 @@ ORDER BY boot, first
 -- name: cadence
 -- The median step, by the device's clock, between the latest messages of an interval.
 WITH recent AS (
-    SELECT ingest_id, first_observed_at_ms, last_observed_at_ms
+    SELECT last_observed_at_ms AS at_ms
     FROM message
     WHERE
         stream_id = %(stream_id)s
@@ -92,17 +102,8 @@ WITH recent AS (
     ORDER BY boot DESC, sequence DESC
     LIMIT 100
 ),
-observed AS (
-    SELECT max(reading.observed_at_ms) AS at_ms
-    FROM recent
-    JOIN reading ON
-        reading.ingest_id = recent.ingest_id
-        AND reading.observed_at_ms
-        BETWEEN coalesce(recent.first_observed_at_ms, 0) AND coalesce(recent.last_observed_at_ms, 9007199254740991)
-    GROUP BY recent.ingest_id
-),
 step AS (
-    SELECT at_ms - lag(at_ms) OVER (ORDER BY at_ms) AS step_ms FROM observed
+    SELECT at_ms - lag(at_ms) OVER (ORDER BY at_ms) AS step_ms FROM recent WHERE at_ms IS NOT NULL
 )
 SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY step_ms) AS median_step_ms FROM step WHERE step_ms > 0
 
@@ -113,8 +114,8 @@ SELECT DISTINCT ON (quantity.name)
 FROM message
 JOIN reading ON
     reading.ingest_id = message.ingest_id
-    AND reading.observed_at_ms
-    BETWEEN coalesce(message.first_observed_at_ms, 0) AND coalesce(message.last_observed_at_ms, 9007199254740991)
+    AND reading.observed_at_ms BETWEEN message.first_observed_at_ms AND message.last_observed_at_ms
+    AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
 JOIN quantity USING (quantity_id)
 WHERE
     message.stream_id = %(stream_id)s
@@ -129,8 +130,8 @@ SELECT quantity.name, reading.value, reading.scale, quantity.unit, reading.obser
 FROM message
 JOIN reading ON
     reading.ingest_id = message.ingest_id
-    AND reading.observed_at_ms
-    BETWEEN coalesce(message.first_observed_at_ms, 0) AND coalesce(message.last_observed_at_ms, 9007199254740991)
+    AND reading.observed_at_ms BETWEEN message.first_observed_at_ms AND message.last_observed_at_ms
+    AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
 JOIN quantity USING (quantity_id)
 WHERE
     message.stream_id = %(stream_id)s
