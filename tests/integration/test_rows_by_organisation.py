@@ -67,8 +67,9 @@ def _fill(owner: Connection, who: str, *, number: int, organisation: str) -> Non
         "INSERT INTO stream OVERRIDING SYSTEM VALUE VALUES (%(number)s, %(who)s, 'conditions')",
         "INSERT INTO quantity OVERRIDING SYSTEM VALUE VALUES (%(number)s, %(who)s, 'Cel', 'v')",
         (
-            "INSERT INTO message (device_id, received_at_ms, payload, entry, message_hash, stream_id) "
-            "VALUES (%(who)s, 1, 'payload', 'entry', %(hash)s, %(number)s)"
+            "INSERT INTO message (device_id, received_at_ms, payload, entry, message_hash, stream_id,"
+            " first_observed_at_ms, last_observed_at_ms)"
+            " VALUES (%(who)s, 1, 'payload', 'entry', %(hash)s, %(number)s, 1, 1)"
         ),
         "INSERT INTO reading VALUES (%(number)s, 1, %(number)s, 0, %(number)s, 45, 1, NULL)",
         "INSERT INTO reading_flag VALUES (%(number)s, 1, %(number)s, 0, 'range', 1, %(who)s)",
