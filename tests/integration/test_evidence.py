@@ -108,6 +108,25 @@ async def test_a_rotated_key_counts_up_to_the_position_that_its_ending_names(shi
     assert report.shipment.intervals[0].messages == 11
 
 
+async def test_what_a_thief_signs_with_a_rotated_key_before_ingest_knows_of_it_fails_the_evidence(
+    shipped: Journey,
+) -> None:
+    """The window between the ledger and ingest (docs/adr/0025): the honest chain is whole, and yet no evidence is."""
+    thief = Device(SHIPPER, shipped.device.device_id, shipped.device.key, dict(shipped.device.streams))
+    renewed = Device(SHIPPER, shipped.device.device_id, streams=shipped.device.streams)
+    rotation = {"device_id": renewed.device_id, "algorithm": "ES256", "public_key": _base64(renewed.public_key)}
+    last = [shipped.device.position("conditions")]
+    await shipped.ledger(SHIPPER, "registrar").submit("rotate_device_key", {**rotation, "last_positions": last})
+    shipped.publish(2, device=renewed)
+    await shipped.anchor()
+    assert_verified(judge(*await shipped.evidence()))
+    shipped.publish(1, device=thief)
+    await shipped.anchor()
+    report = judge(*await shipped.evidence())
+    assert report.failed == ("messages.signatures",)
+    assert "equivocation" in {finding.kind for finding in report.findings}
+
+
 async def test_messages_of_a_revoked_key_after_its_last_anchor_do_not_count(shipped: Journey) -> None:
     shipped.publish(2)
     await shipped.ledger(SHIPPER, "registrar").submit(

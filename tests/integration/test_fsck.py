@@ -1,5 +1,6 @@
 """fsck on a real small world: consistent as it stands, and every single changed, removed or added row is named."""
 
+import base64
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pytest_asyncio
 
 from aiofabric.embedded import DevelopmentLedgerWarning
 from support.database import RunningCluster
-from support.journey import SHIPPER
+from support.journey import SHIPPER, Journey
 from support.log_store import add, refused
 from support.memory_device import Device
 from support.tampering import KEYS, Tamper, apply, columns, count, lift_constraints, restored, run
@@ -73,6 +74,7 @@ async def _live(made: World) -> None:
     story.log.seal()
     await story.anchor()
     await _erase(made, 2)
+    await _rotate(story)
     with made.connect(SHIPPER) as connection:
         add(connection, _refusals(story.device))
         with connection.transaction():
@@ -85,6 +87,15 @@ async def _live(made: World) -> None:
         add(connection, [refused(b"{late", "malformed_json", topic=story.device.topic, device_id="logger-7")])
 
 
+async def _rotate(story: Journey) -> None:
+    """End the device's key where it is now."""
+    device = story.device
+    key = base64.b64encode(Device(SHIPPER, "another").public_key).decode()
+    last = [device.position("conditions")]
+    argument = {"device_id": device.device_id, "algorithm": "ES256", "public_key": key, "last_positions": last}
+    await story.ledger(SHIPPER, "registrar").submit("rotate_device_key", argument)
+
+
 def _refusals(device: Device) -> list:  # type: ignore[type-arg]  # of NewMessage
     good = device.publish(
         "conditions", observed_at_s=1_760_000_000, measured=[{"n": "temperature", "u": "Cel", "v": 1}]
@@ -93,7 +104,13 @@ def _refusals(device: Device) -> list:  # type: ignore[type-arg]  # of NewMessag
     stranger = Device(SHIPPER, device.device_id)
     strange = stranger.publish("conditions", observed_at_s=1_760_000_000, measured=[{"n": "x", "v": 1}])
     bare = b'[{"bt":1760000000,"n":"temperature","u":"Cel","v":1}]'
-    wrong = {forged: "bad_signature", strange: "wrong_key", bare: "not_signed", b"{": "malformed_json"}
+    wrong = {
+        good: "key_ended",
+        forged: "bad_signature",
+        strange: "wrong_key",
+        bare: "not_signed",
+        b"{": "malformed_json",
+    }
     now_ms = time.time_ns() // 1_000_000 + 3_600_000  # long after the key was registered
     return [
         refused(payload, code, topic=device.topic, device_id=device.device_id, received_at_ms=now_ms)

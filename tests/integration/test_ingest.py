@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from support.broker import RunningBroker, running_broker
 from support.database import RunningCluster
@@ -231,6 +232,25 @@ def test_a_key_that_is_rotated_in_between_is_known_at_once_and_the_old_one_still
         late = device.next(stream="position")
         world.insist(device, payload, late, condition=lambda: len(world.held(device)) == 3)
     assert world.held(device) == {*places(device, 2), ("position", 1, 1)}
+
+
+def test_beyond_where_a_key_ended_it_signs_nothing_that_is_accepted_and_what_is_late_is(world: IngestWorld) -> None:
+    device, other = Device("reefer-1"), Device("next-key")
+    world.register(device)
+    first, late, beyond, elsewhere = device.next(), device.next(), device.next(), device.next(stream="position")
+    with world.running():
+        world.send(device, first)
+        until(lambda: world.held(device) == places(device, 1))
+    successor = Device("reefer-1")
+    successor.sign, successor.key, successor.spki = other.sign, other.key, other.spki
+    world.add_key(successor, ordinal=1)
+    last = [{"stream": "conditions", "boot": 1, "sequence": 2}]
+    world.connection.execute("INSERT INTO device_key_end VALUES ('reefer-1', 2, %s)", [Jsonb(last)])
+    with world.running():
+        world.send(device, beyond, elsewhere, late)
+        until(lambda: world.held(device) == places(device, 2))
+        until(lambda: len(world.rows("SELECT FROM message WHERE rejection = 'key_ended'")) == 2)
+    assert world.refused(device) == {}  # it is not final: the device is told nothing, and keeps them
 
 
 def test_ingest_waits_until_the_log_is_registered(

@@ -17,6 +17,7 @@ from wayproof.ingest.arrivals import Arrival, bounded
 from wayproof.ingest.commitment import entry, salts
 from wayproof.ingest.group_judge import GroupJudge, Verdict
 from wayproof.ingest.judge import House, device_of, judge
+from wayproof.ingest.refusal import PlatformCode, Refused
 from wayproof.ingest.registry import Device, ready
 from wayproof.ingest.signatures import ONE_TASK, Claim, Verifiers
 from wayproof.store.connection import Connection
@@ -45,8 +46,11 @@ class KnownDevices:
         return set()
 
 
-def registered(sender: Sender, *, signs: bool = True, home_log: str = "shipper-log") -> Device:
-    signing = RegisteredKey(sender.algorithm, sender.key.key_id, sender.spki, has_ended=False)
+def registered(
+    sender: Sender, *, signs: bool = True, home_log: str = "shipper-log", ended_at: int | None = None
+) -> Device:
+    last = None if ended_at is None else [{"stream": sender.stream, "boot": 1, "sequence": ended_at}]
+    signing = RegisteredKey(sender.algorithm, sender.key.key_id, sender.spki, last is not None, last)
     key = signing if signs else RegisteredKey("none", None, None, has_ended=False)
     return ready(RegisteredDevice(sender.device_id, "ShipperMSP", home_log, (key,)))
 
@@ -73,11 +77,12 @@ def one_by_one(devices: Mapping[str, Device], arrivals: list[Arrival]) -> list[V
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_group_is_judged_as_each_message_is(threads: int) -> None:
-    es256, eddsa = Sender("reefer-7", algorithm="ES256"), Sender("reefer-8")
+    es256, eddsa, ended = Sender("reefer-7", algorithm="ES256"), Sender("reefer-8"), Sender("reefer-9")
     bare, elsewhere, stranger = Sender("bare-1"), Sender("elsewhere"), Sender("stranger")
     devices = {
         "reefer-7": registered(es256),
         "reefer-8": registered(eddsa),
+        "reefer-9": registered(ended, ended_at=3),
         "bare-1": registered(bare, signs=False),
         "elsewhere": registered(elsewhere, home_log="another-log"),
     }
@@ -91,14 +96,17 @@ def test_a_group_is_judged_as_each_message_is(threads: int) -> None:
         *(payload for _, payload in HOSTILE.values()),
         *(es256.next() for _ in range(ONE_TASK)),
         *(eddsa.next() for _ in range(ONE_TASK)),
+        *(ended.next() for _ in range(6)),
         forger.payload(place=forger.next_place()),
         sealed(es256, alg=-8),
         sealed(eddsa, b"[]"),
     ]
-    topics = [it.topic for it in (es256, eddsa, bare, elsewhere, stranger)]
+    topics = [it.topic for it in (es256, eddsa, ended, bare, elsewhere, stranger)]
     topics += ["", "wayproof/v1/ShipperMSP/reefer-7/receipts", "wayproof/v1/CarrierMSP/reefer-7/messages"]
     arrivals = [Arrival(topic, bounded(payload), 5, 1, 1, 1) for topic in topics for payload in payloads]
-    assert judged(devices, arrivals, threads=threads) == one_by_one(devices, arrivals)
+    verdicts = judged(devices, arrivals, threads=threads)
+    assert verdicts == one_by_one(devices, arrivals)
+    assert [it.code for it in verdicts if isinstance(it, Refused)].count(PlatformCode.KEY_ENDED) == 3
 
 
 @given(st.binary(max_size=300), st.text(st.characters(codec="utf-8"), max_size=50), st.integers(0, 2**64 - 1))

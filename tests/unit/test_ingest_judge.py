@@ -50,6 +50,24 @@ def test_a_message_under_a_key_that_has_ended_is_accepted(sender: Sender) -> Non
     assert isinstance(judge(sender.next(), topic=sender.topic, device=device, house=HOUSE), Message)
 
 
+def ending(sender: Sender, *streams: tuple[str, int, int]) -> RegisteredKey:
+    last = [{"stream": name, "boot": boot, "sequence": sequence} for name, boot, sequence in streams]
+    return RegisteredKey(sender.algorithm, sender.key.key_id, sender.spki, has_ended=True, last_positions=last)
+
+
+def test_under_a_key_that_has_ended_counts_what_lies_before_its_end_and_nothing_else(sender: Sender) -> None:
+    device = registered(sender, ending(sender, ("conditions", 1, 2)), key_of(Sender("its-next-key")))
+    first, second, third = sender.next(), sender.next(), sender.next()
+    elsewhere, later = sender.next(stream="position"), sender.equivocate({"humidity": "1"})
+    for payload in (first, second):
+        assert isinstance(judge(payload, topic=sender.topic, device=device, house=HOUSE), Message)
+    for payload in (third, elsewhere, later):
+        judged = judge(payload, topic=sender.topic, device=device, house=HOUSE)
+        assert refused(judged) == (PlatformCode.KEY_ENDED, True, False)
+    forged = third[:-1] + bytes([third[-1] ^ 1])
+    assert refused(judge(forged, topic=sender.topic, device=device, house=HOUSE)) == ("bad_signature", True, True)
+
+
 def test_an_equivocation_is_accepted(sender: Sender) -> None:
     sender.next()
     judged = judge(sender.equivocate({"humidity": "1"}), topic=sender.topic, device=registered(sender), house=HOUSE)

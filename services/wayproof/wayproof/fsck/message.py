@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from wayproof.fsck.finding import Mismatch, shown
 from wayproof.store.fsck import StoredMessage, StoredReading
+from wayproof.store.key_end import KeyEnd, is_beyond
 from wayproof.store.weeks import week_of
 from wayproof_verifier.entry import entry_hash
 from wayproof_verifier.telemetry import Message, PublicKey, Reading, Rejection, TextReading, decode, verify
@@ -14,16 +15,18 @@ from wayproof_verifier.telemetry.topic import Topic, parse_topic
 
 NOT_SIGNED = "not_signed"
 WRONG_KEY = "wrong_key"
+KEY_ENDED = "key_ended"
 REGISTER_LAG_MS = 15 * 60_000
 """How far the register that ingest judged by may have been behind the ledger: so long a new key may be `wrong_key`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A registered key of a device, and when its client says that it was registered."""
+    """A registered key: when its client says that it was registered, and up to where one that ended counts."""
 
     public: PublicKey
     registered_at_ms: int
+    end: KeyEnd | None = None
 
 
 Keys = Mapping[bytes, Key]
@@ -202,7 +205,7 @@ def _refusal(row: StoredMessage, message: Message | Rejection, *, keys: Keys) ->
     """Return why a refused message was refused.
 
     What the bytes decide, and a signature under a known key, has one answer. A key that is registered may not have been
-    known yet when the message came.
+    known yet when the message came; one that ended refuses what lies beyond its end, once ingest knows.
     """
     if isinstance(message, Rejection):
         return message.code
@@ -212,6 +215,11 @@ def _refusal(row: StoredMessage, message: Message | Rejection, *, keys: Keys) ->
     if key is None:
         return WRONG_KEY
     rejection = verify(message, key=key.public)
+    is_past = key.end is not None and is_beyond(
+        key.end, stream=message.stream, position=(message.boot, message.sequence)
+    )
+    if rejection is None and is_past and row.rejection == KEY_ENDED:
+        return KEY_ENDED
     was_new = row.received_at_ms < key.registered_at_ms + REGISTER_LAG_MS
     if rejection is None or (row.rejection == WRONG_KEY and was_new):
         return WRONG_KEY

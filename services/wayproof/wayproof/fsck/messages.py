@@ -19,6 +19,7 @@ from wayproof.store import fsck as stored
 from wayproof.store import retention
 from wayproof.store.connection import Connection
 from wayproof.store.fsck import StoredMessage, StoredReading
+from wayproof.store.key_end import key_end
 from wayproof_contract import canonical
 from wayproof_contract.state import erasure_key
 from wayproof_verifier.telemetry import PublicKey
@@ -118,7 +119,8 @@ class MessageCheck:
                 public = PublicKey.from_spki(row.public_key)
             except ValueError:  # a row that was changed: the ledger part names it
                 continue
-            found[row.device_id][public.key_id] = Key(public, row.registered_at_ms)
+            end = None if row.last_positions is None else key_end(row.last_positions)
+            found[row.device_id][public.key_id] = Key(public, row.registered_at_ms, end)
         self._keys.update(found)
 
 

@@ -1,8 +1,8 @@
 """The judgement on a whole group: what is certain is accepted the quick way, all else goes before `judge`.
 
 The quick way accepts only: a payload that the fast decoder can read, on the topic of a device that is ours, unsigned
-where that is allowed, or signed under a key of that device by a signature that verifies. So there is one place that
-refuses, and a test holds both ways equal.
+where that is allowed, or signed under a key of that device that counts there, by a signature that verifies. So there is
+one place that refuses, and a test holds both ways equal.
 """
 
 from collections.abc import Sequence
@@ -88,10 +88,14 @@ class GroupJudge:
 
 
 def _claim(quick: Quick, device: Device) -> Claim | None:
-    """Return what the signature claims, if a key of the device has that key id and algorithm."""
+    """Return what the signature claims, if a key of the device has that key id and algorithm, and counts there."""
     envelope = quick.envelope
     key = device.keys.get(envelope.key_id) if envelope else None
     if envelope is None or key is None or ALGORITHMS.get(envelope.algorithm) != key.algorithm:
+        return None
+    if device.ends and device.has_key_ended(
+        envelope.key_id, stream=envelope.stream, position=(envelope.boot, envelope.sequence)
+    ):
         return None
     return Claim(key, envelope.signature, envelope.signed)
 

@@ -1,8 +1,9 @@
 """**Where it is decided whether a message is accepted**: by its bytes, its topic, and what is registered. Pure.
 
-A refusal is final only where the bytes alone decide it. What is well signed but in doubt (a key that has ended, a
-sequence that is missing, a second message at the same place) is accepted: whoever verifies the evidence judges it by
-position. Where the register may merely be behind, nothing is final, and the device will send again.
+A refusal is final only where the bytes alone decide it. What is well signed but in doubt (a sequence that is missing, a
+second message at the same place, a key that ended later in the stream) is accepted: whoever verifies the evidence
+judges it by position. What a key signed beyond the position at which it ended can never count, and is kept as a
+refusal. Where the register may merely be behind, nothing is final, and the device will send again.
 """
 
 from dataclasses import dataclass
@@ -87,7 +88,13 @@ def _check_signature(message: Message, device: Device) -> Refused | None:
         detail = f"no key of {device.device_id} has this key id, or not yet"
         return _entry(RejectionCode.WRONG_KEY, detail, device, is_final=False)
     rejection = verify(message, key=key)
-    return None if rejection is None else _entry(rejection.code, rejection.detail, device, is_final=True)
+    if rejection is not None:
+        return _entry(rejection.code, rejection.detail, device, is_final=True)
+    position = (message.boot, message.sequence)
+    if device.has_key_ended(key.key_id, stream=message.stream, position=position):
+        detail = f"the key ended before boot {message.boot} sequence {message.sequence} of {message.stream}"
+        return _entry(PlatformCode.KEY_ENDED, detail, device, is_final=False)
+    return None
 
 
 def _entry(code: RejectionCode | PlatformCode, detail: str, device: Device, *, is_final: bool) -> Refused:

@@ -17,6 +17,8 @@ class PlatformCode(StrEnum):
     """The device's home log is not the one that is kept here."""
     NOT_SIGNED = "not_signed"
     """The device is registered with a key, and this message bears no signature."""
+    KEY_ENDED = "key_ended"
+    """The key was rotated or revoked, and the message lies beyond the position up to which it counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ that strangers cost one question a group however many they are.
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wayproof.store.connection import Connection
 from wayproof.store.devices import RegisteredDevice, find_devices
+from wayproof.store.key_end import KeyEnd, Position, is_beyond, key_end
 from wayproof_verifier.telemetry import PublicKey
 
 BELIEVED_S = 10.0
@@ -27,7 +28,7 @@ UNSIGNED = "none"
 class Device:
     """A registered device, ready to verify: every key it ever had by key id, ended ones too.
 
-    Whether an ended key still counts is decided by position, by whoever verifies the evidence.
+    `ends` tells, by key id, up to which positions a key that ended counts.
     """
 
     device_id: str
@@ -35,6 +36,12 @@ class Device:
     home_log: str
     keys: Mapping[bytes, PublicKey]
     may_be_unsigned: bool
+    ends: Mapping[bytes, KeyEnd] = field(default_factory=dict)
+
+    def has_key_ended(self, key_id: bytes, *, stream: str, position: Position) -> bool:
+        """Tell whether a key ended before this position, so that a message that comes now can never count."""
+        end = self.ends.get(key_id)
+        return end is not None and is_beyond(end, stream=stream, position=position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +101,9 @@ def ready(registered: RegisteredDevice) -> Device:
         home_log=registered.home_log,
         keys={key.key_id: key for key in keys},
         may_be_unsigned=latest.algorithm == UNSIGNED and not latest.has_ended,
+        ends={
+            it.key_id: key_end(it.last_positions)
+            for it in registered.keys
+            if it.key_id is not None and it.last_positions is not None
+        },
     )

@@ -31,6 +31,7 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "excursion": ("gsin", "excursion_id"),
         "device": ("device_id",),
         "device_key": ("device_id", "ordinal"),
+        "device_key_end": ("device_id", "version"),
         "log_record": ("log_id",),
         "anchor": ("log_id", "epoch", "counter"),
     }

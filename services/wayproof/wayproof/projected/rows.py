@@ -111,6 +111,12 @@ def _device(head: Record, context: Context) -> Rows:
         )
 
 
+def _device_event(event: Record, _context: Context) -> Rows:
+    if "last_positions" in event:
+        copied = ("device_id", "version", "last_positions")
+        yield "device_key_end", {name: _storable(event[name]) for name in copied}
+
+
 def _log(head: Record, _context: Context) -> Rows:
     yield "log_record", {"log_id": head["log_id"], "organisation": head["organisation"], "head": _storable(head)}
 
@@ -139,7 +145,7 @@ ROWS: Mapping[str, Callable[[Record, Context], Rows]] = MappingProxyType(
         "shipment_event": _shipment_event,
         "party": _nothing,
         "device": _device,
-        "device_event": _nothing,
+        "device_event": _device_event,
         "device_key": _nothing,
         "log": _log,
         "log_event": _nothing,

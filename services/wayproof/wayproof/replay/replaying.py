@@ -18,7 +18,8 @@ from wayproof.store.replays import Place, StoredRejection, accepted, find_reject
 from wayproof_verifier.telemetry import Message, Topic, decode, parse_topic
 
 MAY_CHANGE = frozenset({"unknown_device", "other_organisation", "other_log", "not_signed", "wrong_key"})
-"""Codes that say what was registered at the time: every other one is decided by the bytes alone, for ever."""
+"""Codes that say what was registered at the time: every other one is decided for ever, by the bytes alone or by the
+ledger."""
 
 LOOKED_EVERY_S = 0.2
 SEEN_WITHIN_S = 15.0
@@ -53,7 +54,7 @@ def require_replayable(connection: Connection, rejection_id: str, *, anyway: boo
         )
     if rejection.code not in MAY_CHANGE and not anyway:
         raise NotReplayable(
-            f"{rejection_id}: {rejection.code} is decided by the bytes alone, so it would be refused again; "
+            f"{rejection_id}: {rejection.code} is decided for good, so it would be refused again; "
             "use --anyway where this program has changed since"
         )
     return rejection

@@ -1,6 +1,6 @@
 """The device register, as the projection keeps it: whose a device is, where its messages go, and every key it had."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -22,6 +22,8 @@ class RegisteredKey:
     key_id: bytes | None
     public_key: bytes | None
     has_ended: bool
+    last_positions: Sequence[Mapping[str, Any]] | None = None
+    """Of a key that ended, the positions up to which it counts, one for each stream (docs/reference/contract.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class _KeyRow:
     algorithm: str
     public_key: bytes | None
     has_ended: bool
+    last_positions: list[dict[str, Any]] | None
 
 
 def find_devices(connection: Connection, device_ids: Iterable[str]) -> Mapping[str, RegisteredDevice]:
@@ -90,5 +93,7 @@ def _described(connection: Connection, *, after: str, device_id: str | None, lim
 
 
 def _device(rows: list[_KeyRow]) -> RegisteredDevice:
-    keys = tuple(RegisteredKey(row.algorithm, row.key_id, row.public_key, row.has_ended) for row in rows)
+    keys = tuple(
+        RegisteredKey(row.algorithm, row.key_id, row.public_key, row.has_ended, row.last_positions) for row in rows
+    )
     return RegisteredDevice(rows[0].device_id, rows[0].organisation, rows[0].home_log, keys)

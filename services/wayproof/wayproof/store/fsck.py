@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from psycopg.rows import class_row, scalar_row, tuple_row
 
@@ -65,12 +66,16 @@ class StoredReading:
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A key of a device: key id, SubjectPublicKeyInfo DER, and when its client says that it was registered."""
+    """A key of a device: key id, SubjectPublicKeyInfo DER, and when its client says that it was registered.
+
+    `last_positions` are those up to which a key that ended counts.
+    """
 
     device_id: str
     key_id: bytes
     public_key: bytes
     registered_at_ms: int
+    last_positions: Sequence[Mapping[str, Any]] | None
 
 
 @dataclass(frozen=True, slots=True)

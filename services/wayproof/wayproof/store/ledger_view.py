@@ -57,7 +57,7 @@ def put_checkpoint(connection: Connection, reached: Checkpoint) -> None:
 
 
 def put_rows(connection: Connection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Enter rows of one table, each replacing the one with its key, if there is one. A dict is kept as jsonb."""
+    """Enter rows of one table, each replacing the one with its key, if there is one. Dicts, lists: as jsonb."""
     with store_errors(), connection.cursor() as cursor:
         cursor.executemany(QUERIES[f"put_{table}"], [_adapted(row) for row in rows])
 
@@ -112,7 +112,7 @@ def _has_reached(connection: Connection, height: int) -> bool:
 
 
 def _adapted(row: Mapping[str, object]) -> dict[str, object]:
-    return {name: Jsonb(value) if isinstance(value, dict) else value for name, value in row.items()}
+    return {name: Jsonb(value) if isinstance(value, dict | list) else value for name, value in row.items()}
 
 
 def _integer(value: object) -> int:

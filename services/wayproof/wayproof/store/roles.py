@@ -25,7 +25,7 @@ LIMITED = ("api", "dashboards", "partner")
 _SPELLED = re.compile(r"(?P<verb>[A-Z]+)(?:\((?P<columns>[a-z0-9_ ]+)\))?")
 _ITEM = re.compile(r"[A-Z]+(?:\([^)]*\))?")
 
-CHANNEL = ("device", "device_key", "log_record", "anchor")
+CHANNEL = ("device", "device_key", "device_key_end", "log_record", "anchor")
 """Of the ledger's tables those that every organisation of the channel may read (rule 16 of the contract)."""
 SHIPMENTS = ("shipment", "shipment_event", "attachment", "excursion")
 PROJECTED = ("ledger_checkpoint", "ledger_config_block", "ledger_transaction", "ledger_record", *SHIPMENTS, *CHANNEL)
@@ -93,7 +93,7 @@ ROLES: tuple[Role, ...] = (
         "ingest",
         "`wayproof ingest`: takes messages in. It can add, and cannot read a payload back",
         VERSION
-        | _read("device", "device_key", "log_epoch")
+        | _read("device", "device_key", "device_key_end", "log_epoch")
         | {
             "message": "INSERT SELECT(ingest_id device_id stream_id boot sequence message_hash)",
             "message_ingest_id_seq": "USAGE",

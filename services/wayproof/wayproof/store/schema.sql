@@ -298,6 +298,14 @@ CREATE TABLE device_key (
 );
 CREATE UNIQUE INDEX device_key_id ON device_key (key_id);
 
+-- Up to where keys that ended count. The first ending of a device is that of its first key, and so on.
+CREATE TABLE device_key_end (
+    device_id text NOT NULL,
+    version integer NOT NULL,      -- of the event that rotated the key or revoked the device
+    last_positions jsonb NOT NULL, -- [{"device_id", "stream", "boot", "sequence", "hash"}...]; other streams: not at all
+    PRIMARY KEY (device_id, version)
+);
+
 CREATE TABLE log_record (
     log_id text PRIMARY KEY,
     organisation text NOT NULL,

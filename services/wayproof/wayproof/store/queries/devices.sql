@@ -1,8 +1,14 @@
 -- name: find_devices
--- Find registered devices with every key they ever had, in the order of registration.
+-- Find registered devices with every key they ever had, in the order of registration, and how those that ended did.
 SELECT
-    device_id, organisation, home_log, key_id, algorithm, public_key, ended_block IS NOT NULL AS has_ended
+    device_id, organisation, home_log, key_id, algorithm, public_key, ended_block IS NOT NULL AS has_ended,
+    last_positions
 FROM device JOIN device_key USING (device_id)
+LEFT JOIN (
+    SELECT device_id, row_number() OVER (PARTITION BY device_id ORDER BY version) - 1 AS ordinal, last_positions
+    FROM device_key_end
+    WHERE device_id = ANY(%(device_ids)s)
+) AS ending USING (device_id, ordinal)
 WHERE device_id = ANY(%(device_ids)s)
 ORDER BY device_id, ordinal
 

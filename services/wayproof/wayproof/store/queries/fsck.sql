@@ -47,9 +47,14 @@ WHERE ingest_id = ANY(%(ingest_ids)b::bigint[])
 ORDER BY ingest_id, ordinal, observed_at_ms, stream_id
 
 -- name: keys
--- Every key that devices ever had.
-SELECT device_id, key_id, public_key, registered_at_ms
+-- Every key that devices ever had; of those that ended, up to which positions they count.
+SELECT device_id, key_id, public_key, registered_at_ms, last_positions
 FROM device_key
+LEFT JOIN (
+    SELECT device_id, row_number() OVER (PARTITION BY device_id ORDER BY version) - 1 AS ordinal, last_positions
+    FROM device_key_end
+    WHERE device_id = ANY(%(device_ids)s)
+) AS ending USING (device_id, ordinal)
 WHERE device_id = ANY(%(device_ids)s) AND key_id IS NOT NULL AND public_key IS NOT NULL
 
 -- name: has_stream
@@ -182,5 +187,6 @@ CREATE TEMP TABLE attachment (LIKE attachment INCLUDING ALL);
 CREATE TEMP TABLE excursion (LIKE excursion INCLUDING ALL);
 CREATE TEMP TABLE device (LIKE device INCLUDING ALL);
 CREATE TEMP TABLE device_key (LIKE device_key INCLUDING ALL);
+CREATE TEMP TABLE device_key_end (LIKE device_key_end INCLUDING ALL);
 CREATE TEMP TABLE log_record (LIKE log_record INCLUDING ALL);
 CREATE TEMP TABLE anchor (LIKE anchor INCLUDING ALL)

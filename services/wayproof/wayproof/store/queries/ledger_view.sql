@@ -133,6 +133,15 @@ ON CONFLICT (device_id, ordinal) DO UPDATE SET
     key_id = EXCLUDED.key_id, algorithm = EXCLUDED.algorithm, public_key = EXCLUDED.public_key,
     registered_at_ms = EXCLUDED.registered_at_ms, ended_block = EXCLUDED.ended_block
 
+-- name: put_device_key_end
+-- Enter a row, in place of the one with its key.
+INSERT INTO device_key_end (
+    device_id, version, last_positions
+) VALUES (
+    %(device_id)s, %(version)s, %(last_positions)s
+)
+ON CONFLICT (device_id, version) DO UPDATE SET last_positions = EXCLUDED.last_positions
+
 -- name: put_log_record
 -- Enter a row, in place of the one with its key.
 INSERT INTO log_record (
@@ -219,6 +228,13 @@ SELECT
     device_id, ordinal, key_id, algorithm, public_key, registered_at_ms, ended_block
 FROM device_key
 ORDER BY device_id COLLATE "C", ordinal
+
+-- name: all_device_key_end
+-- Every row, by its key, in the order of code points.
+SELECT
+    device_id, version, last_positions
+FROM device_key_end
+ORDER BY device_id COLLATE "C", version
 
 -- name: all_log_record
 -- Every row, by its key, in the order of code points.
