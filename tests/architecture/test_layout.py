@@ -54,6 +54,7 @@ def test_a_module_says_what_it_is(module: Path) -> None:
 
 
 READ_THE_ENVIRONMENT = {
+    "services/wayproof/wayproof/settings.py": "values that replace those of the settings file",
     "services/wayproof/wayproof/cli/fabric_home.py": "a command's option",
     "services/aiofabric/aiofabric/chaincode/cli.py": "a command's options",
     "services/aiofabric/aiofabric/network/cli.py": "a command's options",

@@ -41,6 +41,30 @@ def test_the_environment_replaces_one_value(tmp_path: Path, monkeypatch: pytest.
     assert (read.ledger.endpoint, read.ledger.channel, read.anchor.interval_s) == ("peer.example:7051", "wayproof", 2.5)
 
 
+def test_the_environment_adds_what_the_file_leaves_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAYPROOF_METRICS__PORTS__INGEST", "9464")
+    monkeypatch.setenv("WAYPROOF_FAILPOINT", "anchor.after_submit:1")
+    monkeypatch.setenv("WAYPROOF_FABRIC_HOME", "/of/another/program")
+    read = load(written(tmp_path, COMPLETE))
+    assert (read.metrics.port_of("ingest"), read.failpoint) == (9464, "anchor.after_submit:1")
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("WAYPROOF_LEDGER__ENDPONT", "ledger.endpont"),
+        ("WAYPROOF_LEDGER__ENDPOINT__PORT", "ENDPOINT__PORT: endpoint is a value"),
+        ("WAYPROOF_ANCHOR__INTERVAL_S", "anchor.interval_s"),
+    ],
+)
+def test_what_is_wrong_in_the_environment_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, named: str
+) -> None:
+    monkeypatch.setenv(name, "seven")
+    with pytest.raises(SettingsError, match=named):
+        load(written(tmp_path, COMPLETE))
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [

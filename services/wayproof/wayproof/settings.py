@@ -4,13 +4,13 @@ A file names everything of one organisation's deployment; `WAYPROOF_SECTION__NAM
 (`WAYPROOF_DATABASE__DSN`). A missing key is an error that names it, and no kind of component is ever assumed.
 """
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from wayproof.errors import WayproofError
 from wayproof.plausibility.profile import MOST_RUNS, Profile
@@ -234,12 +234,8 @@ class ApiSettings(Section):
     port: Port
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """Everything that one organisation's processes are told."""
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="WAYPROOF_", env_nested_delimiter="__", case_sensitive=False
-    )
 
     organisation: MspId
     name: str = ""
@@ -262,19 +258,6 @@ class Settings(BaseSettings):
     """For tests of crash safety: `NAME:N` ends the process, as kill -9 does, when NAME is reached for the N-th time."""
     failpoints: Path | None = None
     """For the same tests: a folder in which a file named like a fail point arms it once, while the process runs."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment come before the file."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return env_settings, init_settings
 
     def require_log(self) -> LogSettings:
         """Return the log's settings. Raises SettingsError if the organisation has none."""
@@ -304,7 +287,10 @@ def _required(part: Part | None, section: str, reason: str) -> Part:
 
 
 def load(path: Path) -> Settings:
-    """Read a settings file; relative paths in it are relative to its folder. Raises SettingsError."""
+    """Read a settings file, and what the environment replaces. Raises SettingsError.
+
+    Relative paths in the file are relative to its folder.
+    """
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -312,7 +298,7 @@ def load(path: Path) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not TOML: {error}") from error
     try:
-        return Settings(**_anchored(document, folder=path.parent.resolve()))
+        return Settings(**_replaced(_anchored(document, folder=path.parent.resolve()), os.environ))
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors(include_input=False)
@@ -344,4 +330,21 @@ def _anchored(document: dict[str, Any], *, folder: Path) -> dict[str, Any]:
         part = document.get(section)
         if isinstance(part, dict) and isinstance(part.get(name), str):
             part[name] = folder / part[name]
+    return document
+
+
+def _replaced(document: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the document with the values that the environment names; names that are no setting are left to others."""
+    for name, value in environment.items():
+        prefix, _, rest = name.lower().partition("_")
+        first, *further = rest.split("__")
+        if prefix != "wayproof" or first not in Settings.model_fields:
+            continue
+        part, place = document, first
+        for inner in further:
+            part = part.setdefault(place, {})
+            if not isinstance(part, dict):
+                raise SettingsError(f"{name}: {place} is a value, not a section")
+            place = inner
+        part[place] = value
     return document
