@@ -125,6 +125,24 @@ async def test_what_waits_is_sealed_and_its_head_anchored(made: World, ledger: L
     assert head.counter <= 2
 
 
+async def test_what_comes_is_sealed_though_the_next_anchor_is_an_hour_away(made: World, tmp_path: Path) -> None:
+    settings = settings_of(made, tmp_path)
+    settings = settings.model_copy(update={"anchor": AnchorSettings(interval_s=3600.0)})
+    connection = made.log.connection
+    add(connection, noise(3))
+    came = False
+
+    async def is_sealed() -> bool:
+        nonlocal came
+        size = log.epochs(connection)[-1].size
+        if size == 3 and not came:
+            add(connection, noise(4))
+            came = True
+        return size == 7
+
+    await running_until(settings, is_sealed)
+
+
 async def test_nothing_new_is_not_anchored_again_until_the_heartbeat(ledger: Ledger, connection: Connection) -> None:
     seal(connection, count=3)
     first = await record(ledger, connection)
