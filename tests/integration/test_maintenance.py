@@ -39,10 +39,13 @@ FIRST = week_of(BEGIN_MS)
 """The week that the devices' time begins in, long ago."""
 
 
+SERVERS = {"partitions": "postgres", "hypertable": "timescaledb", "licensed": "timescaledb_licensed"}
+
+
 @pytest.fixture(params=["partitions", "hypertable"])
 def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlausibilityWorld]:
     """Return a database whose tables were made when the devices' time began."""
-    server = request.getfixturevalue("postgres" if request.param == "partitions" else "timescaledb")
+    server = request.getfixturevalue(SERVERS[request.param])
     with monkeypatch.context() as begun:
         begun.setattr(time, "time_ns", lambda: BEGIN_MS * 1_000_000)
         made = PlausibilityWorld(server)
@@ -60,8 +63,10 @@ def keeper(world: PlausibilityWorld) -> Iterator[Connection]:
         yield connection
 
 
-def rounds(keeper: Connection, *, keep_weeks: int | None = None, group_size: int = 10) -> Rounds:
-    return Rounds(keeper, keep_weeks=keep_weeks, group_size=group_size, pause_s=0.01)
+def rounds(
+    keeper: Connection, *, keep_weeks: int | None = None, compress_after: int | None = None, group_size: int = 10
+) -> Rounds:
+    return Rounds(keeper, keep_weeks=keep_weeks, compress_after=compress_after, group_size=group_size, pause_s=0.01)
 
 
 def wandering(count: int, *, device_id: str = "logger-7", begin: int = 1, every_min: int = 10) -> list[NewMessage]:
@@ -142,6 +147,15 @@ def test_who_uses_the_table_is_not_waited_for_and_the_rest_is_done(
         again = rounds(keeper).run(now_ms=later)
     assert not again.is_busy
     assert week_of(later) + AHEAD in again.made
+
+
+def test_spans_of_weeks_lie_within_the_time_that_is_asked_for() -> None:
+    weeks = [4, 5, 7, 9]
+    assert retention.spans(weeks, from_ms=4 * WEEK_MS + 5, until_ms=8 * WEEK_MS) == [
+        (4 * WEEK_MS + 5, 6 * WEEK_MS - 1),
+        (7 * WEEK_MS, 8 * WEEK_MS - 1),
+    ]
+    assert retention.spans(weeks, from_ms=0, until_ms=-1) == []
 
 
 # --- numbers by the hour ----------------------------------------------------------------------------------------------
@@ -306,6 +320,45 @@ def test_what_comes_late_for_a_dropped_week_is_taken_read_and_let_go_of_with_the
     assert hours(world) == before  # they stay as they were
 
 
+# --- weeks that are compressed ----------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_compressed_is_said(world: PlausibilityWorld, keeper: Connection) -> None:
+    three_weeks(world)
+    done = rounds(keeper, compress_after=2).run()
+    assert done.compressed == []
+    assert done.left == ["compression: it needs a hypertable, and TimescaleDB under its own licence"]
+
+
+@pytest.mark.parametrize("world", ["licensed"], indirect=True)
+async def test_compressed_weeks_hold_the_same_take_what_is_late_and_give_back_what_is_erased(
+    world: PlausibilityWorld, keeper: Connection
+) -> None:
+    world.hold(*troubled())
+    world.judge()
+    before = summed(world)
+    now_ms = (FIRST + 4) * WEEK_MS
+    done = rounds(keeper, compress_after=2).run(now_ms=now_ms)
+    assert done.compressed == [FIRST - 1, FIRST, FIRST + 1]
+    assert done.left == []
+    assert hours(world) == summed(world) == before
+    assert (await fsck(world)).first == {}
+    late = [signed_nothing(n, "5.5", minute=(n - 40) * 100 + 7) for n in range(41, 60)]
+    world.hold(*late)
+    world.judge()
+    assert rounds(keeper, compress_after=2).run(now_ms=now_ms).leaves == 19
+    erase(world, world.connection.execute("SELECT ingest_id FROM message WHERE sequence = 3").fetchone())
+    world.connection.execute("DELETE FROM reading_flag WHERE ingest_id = 3")
+    rounds(keeper, compress_after=2).run(now_ms=now_ms)
+    assert hours(world) == summed(world) != before
+    assert readings(world) == 40 + 19 - 1
+    assert (await fsck(world)).first == {}
+    dropped = rounds(keeper, keep_weeks=9, compress_after=2).run(now_ms=(FIRST + 11) * WEEK_MS)
+    assert dropped.dropped == [FIRST - 1, FIRST, FIRST + 1]
+    assert dropped.rows == 40 + 19 - 1 - readings(world)
+    assert (await fsck(world)).first == {}
+
+
 # --- the process ------------------------------------------------------------------------------------------------------
 
 
@@ -333,10 +386,9 @@ group_size = 10
     return file
 
 
-def once(world: PlausibilityWorld, folder: Path, *, failpoint: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "wayproof", "store", "maintain", "--once"]
+def store(file: Path, *arguments: str, failpoint: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*command, "--settings", str(settings_file(world, folder))],
+        [sys.executable, "-m", "wayproof", "store", *arguments, "--settings", str(file)],
         env={**os.environ, "WAYPROOF_FAILPOINT": failpoint}, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -345,13 +397,14 @@ def once(world: PlausibilityWorld, folder: Path, *, failpoint: str = "") -> subp
 def test_killed_around_a_commit_it_has_every_reading_once(world: PlausibilityWorld, tmp_path: Path, place: str) -> None:
     three_weeks(world)
     whole, total = summed(world), readings(world)
-    assert once(world, tmp_path, failpoint=place).returncode == -signal.SIGKILL
+    file = settings_file(world, tmp_path)
+    assert store(file, "maintain", "--once", failpoint=place).returncode == -signal.SIGKILL
     killed = rollups.checkpoint(world.connection)
     assert killed is not None
     assert killed.leaf_index == (40 if place.startswith("retention") else 20)
     noted = retention.dropped_weeks(world.connection)
     assert readings(world) + sum(it.rows for it in noted) == total
-    again = once(world, tmp_path)
+    again = store(file, "maintain", "--once")
     assert again.returncode == 0, again.stderr
     assert "looked after the store" in again.stderr
     assert "weeks dropped: " in again.stdout
@@ -460,3 +513,33 @@ def restore(world: PlausibilityWorld, rows: Sequence[dict[str, Any]], place: Any
             row,
         )
     run("UPDATE reading_hour_checkpoint SET leaf_index = %s", [place.leaf_index])
+
+
+async def test_a_dropped_week_comes_back_from_its_messages(
+    world: PlausibilityWorld, keeper: Connection, tmp_path: Path
+) -> None:
+    world.hold(*troubled())
+    world.judge()
+    rounds(keeper).run()
+    before = everything(world)
+    rounds(keeper, keep_weeks=9).run(now_ms=(FIRST + 11) * WEEK_MS)
+    world.hold(signed_nothing(41, "7.5", minute=3))  # late
+    rounds(keeper).run()
+    for keep, week, code in (("keep_readings_weeks = 5", FIRST, "week_not_kept"), ("", FIRST + 3, "week_not_dropped")):
+        file = settings_file(world, tmp_path, keep=keep)
+        refused = await asyncio.to_thread(store, file, "restore-week", str(week))
+        assert refused.returncode == 1
+        assert code in refused.stderr
+    for week in (FIRST, FIRST - 1, FIRST + 1):
+        done = await asyncio.to_thread(store, file, "restore-week", str(week))
+        assert done.returncode == 0, done.stderr
+        assert "readings are back" in done.stdout
+    assert retention.dropped(keeper) == frozenset()
+    rounds(keeper).run()
+    assert [row for row in everything(world) if row["ingest_id"] != 41] == before
+    assert hours(world) == summed(world)
+    assert (await fsck(world)).first == {}
+
+
+def everything(world: PlausibilityWorld) -> list[dict[str, Any]]:
+    return list(world.connection.execute("SELECT * FROM reading ORDER BY ingest_id, ordinal"))

@@ -17,6 +17,7 @@ from wayproof.plausibility.profile import rule_set
 pytestmark = pytest.mark.filterwarnings(f"ignore::{DevelopmentLedgerWarning.__module__}.DevelopmentLedgerWarning")
 
 WARM_AT_S = 1_760_000_000
+WEEK_S = 7 * 86_400
 FLAG = {"code": "out_of_range", "rule_version": 1, "detail": "104.5 is above 100"}
 
 
@@ -90,3 +91,24 @@ async def test_only_the_flags_of_the_interval_are_told(trade: ApiWorld) -> None:
     judge(trade)
     flags = answered(await shipper.get(f"{at}/trace"))["flags"]
     assert [it["observed_at_ms"] for it in flags] == [(WARM_AT_S + 60) * 1000]
+
+
+async def test_a_trace_says_from_when_to_when_readings_were_let_go_of(trade: ApiWorld) -> None:
+    story, shipper = trade.journey, trade[SHIPPER].client
+    at = f"/api/v1/shipments/{story.gsin}"
+    answered(await shipper.post("/api/v1/shipments", json=story._shipment()), 201)
+    attachment = {"device_id": story.device.device_id, "stream": "conditions"}
+    answered(await shipper.post(f"{at}/attachments", json=attachment), 201)
+    for week in range(3):
+        measured = [{"n": "temperature", "u": "Cel", "v": 4}]
+        story.receive(story.device.publish("conditions", observed_at_s=WARM_AT_S + week * WEEK_S, measured=measured))
+    story.log.seal()
+    assert answered(await shipper.get(f"{at}/trace"))["dropped"] == []
+    first = WARM_AT_S // WEEK_S
+    with trade.world.connect(SHIPPER) as connection:
+        for week in (first - 1, first, first + 1):
+            connection.execute("INSERT INTO reading_week_dropped VALUES (%s, 0, 1)", [week])
+        connection.execute("DELETE FROM reading WHERE observed_at_ms < %s", [(first + 2) * WEEK_S * 1000])
+    trace = answered(await shipper.get(f"{at}/trace"))
+    assert trace["dropped"] == [[WARM_AT_S * 1000, (first + 2) * WEEK_S * 1000 - 1]]
+    assert [len(it["points"]) for it in trace["series"]] == [1]

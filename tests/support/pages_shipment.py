@@ -91,6 +91,7 @@ def trace(gsin: str, now_ms: int) -> Record:
         "gaps": [],
         "flags": [],
         "flags_reduced": False,
+        "dropped": [],
         "doors": [],
     }
     if gsin == ELSEWHERE:

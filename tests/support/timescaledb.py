@@ -2,6 +2,7 @@
 
 `WAYPROOF_TIMESCALEDB` names one: a DSN of a server at hand whose login may make databases, or a folder that is a
 Debian with the programs in it. Otherwise it is Debian's package on this machine, or what `make timescaledb` made.
+`WAYPROOF_TIMESCALEDB_TSL` names a server of the other licence, for what only that one can.
 The programs of such a folder run in it by chroot, as PostgreSQL's own user; nothing is mounted.
 """
 
@@ -117,6 +118,15 @@ def timescaledb() -> Iterator[TimescaleServer]:
         if server is None:
             pytest.skip(NOT_HERE)
         yield server
+
+
+@pytest.fixture(scope="session")
+def timescaledb_licensed() -> TimescaleServer:
+    """Return a server at hand whose TimescaleDB has its own licence (TSL), which no package here has."""
+    named = os.environ.get("WAYPROOF_TIMESCALEDB_TSL", "")
+    if not named:
+        pytest.skip("no TimescaleDB under its own licence is named: WAYPROOF_TIMESCALEDB_TSL=postgresql://…")
+    return TimescaleServer(named)
 
 
 @contextmanager

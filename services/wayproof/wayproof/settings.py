@@ -52,6 +52,8 @@ class DatabaseSettings(Section):
     """Whether readings become a hypertable when tables are made: where the server has the extension, always, never."""
     keep_readings_weeks: Annotated[int, Field(ge=5)] | None = None
     """How many whole weeks of readings are kept besides this one; without it, all. Messages are always kept."""
+    compress_readings_after_weeks: Annotated[int, Field(ge=1)] | None = None
+    """After how many whole weeks readings are compressed, where TimescaleDB has its own licence; without it, never."""
 
 
 class BrokerSettings(Section):

@@ -344,6 +344,12 @@ class Trace(Answer):
     flags: list[TraceFlag]
     flags_reduced: Annotated[bool, Field(description="There are more flags than are told: the latest are left out.")]
     doors: Annotated[list[tuple[int, int]], Field(description="Open from, until.")]
+    dropped: Annotated[
+        list[tuple[int, int]],
+        Field(
+            description="From when to when readings were let go of: they are in evidence, which is made of messages."
+        ),
+    ]
 
 
 class Leaf(Answer):

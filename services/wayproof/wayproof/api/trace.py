@@ -11,7 +11,7 @@ from wayproof.api.problems import refusals
 from wayproof.api.resources import Gsin, Held, Reading, now_ms
 from wayproof.api.series import measurement_of, open_spans, reduce, route
 from wayproof.api.shipment import known_shipment
-from wayproof.store import flagged, readings
+from wayproof.store import flagged, readings, retention
 from wayproof.store.connection import Connection
 from wayproof.store.flagged import FlaggedReading
 from wayproof.store.readings import Break, Gathered, Interval
@@ -37,6 +37,7 @@ def trace_of(connection: Connection, gsin: str, *, organisation: str) -> Trace:
     held = held_streams(streams, organisation=organisation)
     gathered = readings.gather(connection, intervals)
     flags = flagged.within(connection, intervals, limit=MOST_FLAGS + 1)
+    span = readings.spanned(connection, intervals)
     return Trace(
         gsin=gsin,
         as_of_ms=now_ms(),
@@ -46,6 +47,7 @@ def trace_of(connection: Connection, gsin: str, *, organisation: str) -> Trace:
         gaps=_gaps(intervals, readings.breaks(connection, intervals)),
         flags=[_flag(it) for it in flags[:MOST_FLAGS]],
         flags_reduced=len(flags) > MOST_FLAGS,
+        dropped=retention.spans(retention.dropped(connection), from_ms=span["from_ms"], until_ms=span["until_ms"]),
         doors=open_spans(
             (at_ms, text == "true")
             for it in gathered

@@ -47,7 +47,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "fsck": Verb("compute the log and the projection again, and name what does not match"),
         "log": Verb("the organisation's log: register, retire"),
         "rejections": Verb("refused payloads: list, show, replay", "ingest"),
-        "store": Verb("the store as it grows: maintain"),
+        "store": Verb("the store as it grows: maintain, restore-week"),
         "schema": Verb("the store's tables: apply, status"),
         "ledger": Verb("the embedded ledger: init, serve, status"),
         "network": Verb("a network of Fabric's own programs: fetch, doctor, up, status, logs, down"),

@@ -1,4 +1,4 @@
-"""One look after the store: weeks ahead, numbers by the hour, weeks that are let go of.
+"""One look after the store: weeks ahead, numbers by the hour, weeks that are let go of or compressed.
 
 Each step is a transaction of its own and waits for nobody longer than `WAIT_MS`: whoever takes a whole table keeps
 ingest waiting too. What is kept from it is tried again in the next round.
@@ -25,12 +25,13 @@ TRIES, PAUSE_S = 5, 1.0
 
 @dataclass(slots=True)
 class Done:
-    """What a round did: weeks that were made and dropped, leaves that were summed up, and what was left and why."""
+    """What a round did: weeks made, dropped, compressed; leaves summed up, readings dropped; what was left and why."""
 
     made: list[int] = field(default_factory=list)
     leaves: int = 0
     dropped: list[int] = field(default_factory=list)
     rows: int = 0
+    compressed: list[int] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
     @property
@@ -46,6 +47,7 @@ class Rounds:
     Attributes:
         connection: as the role `maintain`.
         keep_weeks: how many whole weeks of readings are kept; None: all.
+        compress_after: after how many whole weeks readings are compressed; None: never.
         group_size: most leaves of one transaction.
         pause_s: how long to wait for others between two tries, in seconds.
         is_stopped: whether to end after the step that runs.
@@ -54,6 +56,7 @@ class Rounds:
     connection: Connection
     keep_weeks: int | None
     group_size: int
+    compress_after: int | None = None
     pause_s: float = PAUSE_S
     is_stopped: Callable[[], bool] = field(default=lambda: False)
 
@@ -66,6 +69,10 @@ class Rounds:
         if self.keep_weeks is not None:
             self._let_go(
                 done, retention.expired(storage.weeks(self.connection), keep_weeks=self.keep_weeks, now_ms=now_ms)
+            )
+        if self.compress_after is not None:
+            self._compress(
+                done, retention.expired(storage.weeks(self.connection), keep_weeks=self.compress_after, now_ms=now_ms)
             )
         return done
 
@@ -101,6 +108,19 @@ class Rounds:
             done.rows += rows
         if done.dropped:
             done.rows += self._patiently(lambda: retention.drop_late(self.connection)) or 0
+
+    def _compress(self, done: Done, weeks: Sequence[int]) -> None:
+        for week in weeks:
+            if self.is_stopped():
+                break
+            is_done = self._patiently(lambda week=week: [retention.compress_week(self.connection, week)])  # type: ignore[misc]
+            if is_done is None:
+                done.left.append(f"week {week}: it is in use")
+            elif is_done[0] is None:
+                done.left.append("compression: it needs a hypertable, and TimescaleDB under its own licence")
+                break
+            elif is_done[0]:
+                done.compressed.append(week)
 
     def _drop(self, week: int) -> int:
         rows = retention.drop_week(self.connection, week)

@@ -69,6 +69,7 @@ def rounds(connection: Connection, settings: Settings, *, stop: asyncio.Event | 
         connection,
         keep_weeks=settings.database.keep_readings_weeks,
         group_size=settings.maintenance.group_size,
+        compress_after=settings.database.compress_readings_after_weeks,
         is_stopped=(lambda: False) if stop is None else stop.is_set,
     )
 
@@ -82,6 +83,7 @@ def say(done: Done) -> None:
             "messages_rolled_up": done.leaves,
             "weeks_dropped": done.dropped,
             "readings_dropped": done.rows,
+            "weeks_compressed": done.compressed,
             "left": done.left,
         },
     )

@@ -134,7 +134,8 @@ def readings(connection: Connection, ingest_ids: Sequence[int]) -> Mapping[int, 
     """Return the readings of messages by ingest id, each in the order of the pack."""
     found: dict[int, list[StoredReading]] = {}
     with connection.cursor(row_factory=class_row(StoredReading)) as cursor:
-        for reading in cursor.execute(QUERIES["readings"], {"ingest_ids": list(ingest_ids)}):
+        span = {"first": min(ingest_ids, default=0), "last": max(ingest_ids, default=0)}
+        for reading in cursor.execute(QUERIES["readings"], {"ingest_ids": list(ingest_ids), **span}):
             found.setdefault(reading.ingest_id, []).append(reading)
     return found
 

@@ -1,4 +1,4 @@
-"""Weeks of readings that are let go of. Messages are never: readings can be derived again from their payloads.
+"""Weeks of readings that grow old: compressed, let go of. Messages never are: readings can be derived from them again.
 
 for week in expired(storage.weeks(connection), keep_weeks=52, now_ms=now_ms):
     if needed_by(connection, week):
@@ -7,7 +7,7 @@ for week in expired(storage.weeks(connection), keep_weeks=52, now_ms=now_ms):
         drop_week(connection, week)
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from psycopg.rows import class_row
@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from wayproof.store import queries
 from wayproof.store.connection import Connection
 from wayproof.store.errors import store_errors
-from wayproof.store.weeks import week_of
+from wayproof.store.weeks import WEEK_MS, week_of
 
 QUERIES = queries.load("retention")
 
@@ -41,8 +41,19 @@ def dropped_weeks(connection: Connection) -> Sequence[DroppedWeek]:
         return cursor.execute(QUERIES["dropped_rows"]).fetchall()
 
 
+def spans(weeks: Collection[int], *, from_ms: int, until_ms: int) -> list[tuple[int, int]]:
+    """Return from when to when weeks lie within a span of time, neighbours as one. Pure."""
+    found: list[tuple[int, int]] = []
+    for week in sorted(week for week in weeks if week_of(from_ms) <= week <= week_of(until_ms)):
+        begin, end = max(week * WEEK_MS, from_ms), min((week + 1) * WEEK_MS - 1, until_ms)
+        if found and found[-1][1] + 1 == begin:
+            begin = found.pop()[0]
+        found.append((begin, end))
+    return found
+
+
 def expired(weeks: Sequence[int], *, keep_weeks: int, now_ms: int) -> Sequence[int]:
-    """Return which of the weeks are older than the `keep_weeks` whole ones before this one. Pure."""
+    """Return which of the weeks are older than the `keep_weeks` whole ones before this one, in order. Pure."""
     return [week for week in sorted(weeks) if week < week_of(now_ms) - keep_weeks]
 
 
@@ -59,6 +70,16 @@ def drop_week(connection: Connection, week: int) -> int:
     Raises StoreError for a week that is needed still, StoreBusy.
     """
     return _count(connection, "drop_week", {"week": week})
+
+
+def compress_week(connection: Connection, week: int) -> bool | None:
+    """Compress a week's readings; return whether there were any that were not, None where that cannot be done here.
+
+    Within a transaction. Raises StoreBusy.
+    """
+    with store_errors():
+        row = connection.execute(QUERIES["compress_week"], {"week": week}).fetchone()
+    return None if row is None or row["is_done"] is None else bool(row["is_done"])
 
 
 def drop_late(connection: Connection) -> int:

@@ -176,6 +176,8 @@ ROLES: tuple[Role, ...] = (
             "week_needed_by": "EXECUTE",
             "drop_week": "EXECUTE",
             "drop_late_readings": "EXECUTE",
+            "compress_week": "EXECUTE",
+            "reading_sizes": "EXECUTE",
         },
     ),
     Role(
@@ -184,6 +186,7 @@ ROLES: tuple[Role, ...] = (
         VERSION
         | _read("message", *MEASURED, *LOG, *PROJECTED, *FLAGS, *REFUSED, "watch")
         | {
+            "reading_sizes": "EXECUTE",
             "location": "SELECT INSERT UPDATE",
             "device_claim": "SELECT INSERT UPDATE",
             "device_certificate": "SELECT INSERT",

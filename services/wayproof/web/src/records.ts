@@ -255,6 +255,7 @@ export interface Trace {
   flags: TraceFlag[];
   flags_reduced: boolean;
   doors: [from_ms: number, until_ms: number][];
+  dropped: [from_ms: number, until_ms: number][];
 }
 
 /** One reading, a number or a text, with its message's place, its leaf once sealed, and the first anchor above that. */

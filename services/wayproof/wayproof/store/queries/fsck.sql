@@ -38,12 +38,12 @@ WHERE leaf.ingest_id IS NULL
 ORDER BY message.ingest_id
 
 -- name: readings
--- The readings of messages.
+-- The readings of messages. Their span is said too: of a compressed week only what may hold them is then read.
 SELECT
     ingest_id, ordinal, stream_id, observed_at_ms, quantity_id, value, scale, text,
     quantity.name, quantity.unit, quantity.kind
 FROM reading LEFT JOIN quantity USING (quantity_id)
-WHERE ingest_id = ANY(%(ingest_ids)b::bigint[])
+WHERE ingest_id = ANY(%(ingest_ids)b::bigint[]) AND ingest_id BETWEEN %(first)s AND %(last)s
 ORDER BY ingest_id, ordinal, observed_at_ms, stream_id
 
 -- name: keys

@@ -32,7 +32,7 @@ SELECT
     reading.observed_at_ms
 FROM message
 JOIN reading ON
-    reading.ingest_id = message.ingest_id
+    reading.ingest_id = message.ingest_id AND reading.stream_id = message.stream_id
     AND reading.observed_at_ms BETWEEN message.first_observed_at_ms AND message.last_observed_at_ms
     AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
 JOIN quantity USING (quantity_id)

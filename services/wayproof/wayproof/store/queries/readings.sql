@@ -60,7 +60,7 @@ CROSS JOIN LATERAL (
         count(*) AS readings, min(observed_at_ms) AS first_observed_at_ms, max(observed_at_ms) AS last_observed_at_ms
     FROM reading
     WHERE
-        reading.ingest_id = held.ingest_id
+        reading.ingest_id = held.ingest_id AND reading.stream_id = stream.stream_id
         AND reading.observed_at_ms BETWEEN held.first_observed_at_ms AND held.last_observed_at_ms
         AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
 ) AS observed
@@ -135,7 +135,7 @@ FROM (
     CROSS JOIN LATERAL (
         SELECT quantity_id, observed_at_ms, value, scale, text FROM reading
         WHERE
-            reading.ingest_id = held.ingest_id
+            reading.ingest_id = held.ingest_id AND reading.stream_id = stream.stream_id
             AND reading.observed_at_ms BETWEEN held.first_observed_at_ms AND held.last_observed_at_ms
             AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
         OFFSET 0
@@ -174,7 +174,7 @@ FROM (
     CROSS JOIN LATERAL (
         SELECT quantity_id, observed_at_ms, ingest_id, ordinal, value, scale, text FROM reading
         WHERE
-            reading.ingest_id = held.ingest_id
+            reading.ingest_id = held.ingest_id AND reading.stream_id = stream.stream_id
             AND reading.observed_at_ms BETWEEN held.first_observed_at_ms AND held.last_observed_at_ms
             AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
         OFFSET 0
@@ -218,7 +218,7 @@ CROSS JOIN LATERAL (
     LIMIT %(messages)s
 ) AS held
 JOIN reading ON
-    reading.ingest_id = held.ingest_id
+    reading.ingest_id = held.ingest_id AND reading.stream_id = stream.stream_id
     AND reading.observed_at_ms BETWEEN held.first_observed_at_ms AND held.last_observed_at_ms
     AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
 JOIN quantity USING (quantity_id)

@@ -39,7 +39,7 @@ FROM (
     FROM log_leaf AS leaf
     JOIN message USING (ingest_id)
     JOIN reading ON
-        reading.ingest_id = message.ingest_id
+        reading.ingest_id = message.ingest_id AND reading.stream_id = message.stream_id
         AND reading.observed_at_ms
         BETWEEN coalesce(message.first_observed_at_ms, 0) AND coalesce(message.last_observed_at_ms, 9007199254740991)
     WHERE
@@ -79,7 +79,7 @@ FROM (
     FROM message
     JOIN log_leaf AS leaf USING (ingest_id)
     JOIN reading ON
-        reading.ingest_id = message.ingest_id
+        reading.ingest_id = message.ingest_id AND reading.stream_id = message.stream_id
         AND reading.observed_at_ms
         BETWEEN coalesce(message.first_observed_at_ms, 0) AND coalesce(message.last_observed_at_ms, 9007199254740991)
     WHERE

@@ -6,10 +6,7 @@ SELECT
     (SELECT coalesce(sum(size), 0) FROM log_epoch)::bigint
     + (SELECT coalesce(sum(last_ingest_id - first_ingest_id + 1), 0) FROM log_waiting)::bigint AS messages,
     (SELECT count(*) FROM (SELECT FROM reading LIMIT %(exactly)s) AS first_readings) AS readings_counted,
-    (
-        SELECT coalesce(sum(greatest(reltuples, 0)), 0) FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
-        WHERE inhparent = 'reading'::regclass
-    )::bigint AS readings_estimated,
+    (SELECT rows FROM reading_sizes()) AS readings_estimated,
     (SELECT coalesce(sum(times), 0) FROM rejection)::bigint
     + (SELECT coalesce(sum(times), 0) FROM rejection_cut)::bigint
     + (SELECT count(*) FROM message WHERE stream_id IS NULL) AS rejections

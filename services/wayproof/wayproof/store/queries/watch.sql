@@ -113,7 +113,7 @@ SELECT DISTINCT ON (quantity.name)
     quantity.name, reading.value, reading.scale, quantity.unit, reading.observed_at_ms
 FROM message
 JOIN reading ON
-    reading.ingest_id = message.ingest_id
+    reading.ingest_id = message.ingest_id AND reading.stream_id = message.stream_id
     AND reading.observed_at_ms BETWEEN message.first_observed_at_ms AND message.last_observed_at_ms
     AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
 JOIN quantity USING (quantity_id)
@@ -129,7 +129,7 @@ ORDER BY quantity.name, reading.observed_at_ms DESC, message.boot DESC, message.
 SELECT quantity.name, reading.value, reading.scale, quantity.unit, reading.observed_at_ms
 FROM message
 JOIN reading ON
-    reading.ingest_id = message.ingest_id
+    reading.ingest_id = message.ingest_id AND reading.stream_id = message.stream_id
     AND reading.observed_at_ms BETWEEN message.first_observed_at_ms AND message.last_observed_at_ms
     AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
 JOIN quantity USING (quantity_id)

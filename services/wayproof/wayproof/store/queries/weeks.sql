@@ -45,11 +45,7 @@ SELECT make_weeks(%(first_week)s, %(after_week)s) AS week
 
 -- name: sizes
 -- The tables that readings lie in, with an estimate of their rows and their size on disk.
-SELECT
-    count(*) AS tables, coalesce(sum(greatest(reltuples, 0)), 0)::bigint AS rows,
-    coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint AS bytes
-FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
-WHERE inhparent = 'reading'::regclass
+SELECT tables, rows, bytes FROM reading_sizes()
 
 -- name: is_left
 -- Whether there is a table of readings beside the hypertable.

@@ -23,7 +23,7 @@ export function Readings({ shipment, trace }: { shipment: Shipment; trace: Trace
   const name = chosen && names.includes(chosen) ? chosen : names[0];
   const series = useMemo(() => trace.series.filter((one) => measurement(one.name) === name), [trace, name]);
   const domain = useMemo(() => everything(shipment, series), [shipment, series]);
-  if (!name) return <Nothing held_here={trace.held_here} />;
+  if (!name) return <Nothing trace={trace} />;
 
   const limit = shipment.limits.find((one) => measurement(one.name) === name);
   const excursions = shipment.excursions.filter((one) => one.standing && measurement(one.name) === name);
@@ -61,15 +61,23 @@ export function Readings({ shipment, trace }: { shipment: Shipment; trace: Trace
       />
       <CustodyStrip custody={shipment.custody} doors={trace.doors} domain={seen ?? domain} measurement={name} />
       <p class="caption">{words}</p>
+      {trace.dropped.length > 0 && <Dropped spans={trace.dropped} />}
       <Table series={series} limit={limit} flags={flags} />
     </>
   );
 }
 
-function Nothing({ held_here }: { held_here: boolean }): JSX.Element {
+function Dropped({ spans }: { spans: Trace["dropped"] }): JSX.Element {
+  const told = spans.map(([from_ms, until_ms]) => `${brief(from_ms)} to ${brief(until_ms)}`).join(", ");
+  return <p class="caption">Not kept here any more: readings from {told}. The evidence file still has all of them.</p>;
+}
+
+function Nothing({ trace: { held_here, dropped } }: { trace: Trace }): JSX.Element {
   return (
     <Empty>
-      {held_here ? (
+      {dropped.length > 0 ? (
+        <Dropped spans={dropped} />
+      ) : held_here ? (
         <p>No reading has arrived yet.</p>
       ) : (
         <p>
