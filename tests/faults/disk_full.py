@@ -32,6 +32,7 @@ WATERMARK_BYTES = 16 * MIB
 LONG_FULL_S = 30.0
 """The short form goes on as soon as nothing was receipted for a second."""
 STOPPED_WITHIN_S, RESUMED_WITHIN_S, ENDED_WITHIN_S = 20.0, 60.0, 60.0
+ASKED_EVERY_S, QUIET_TIMES = 0.2, 5
 INGEST = f"ingest-{SHIPPER}"
 
 
@@ -54,11 +55,16 @@ async def database_on_small_disks(world: World) -> AsyncIterator[tuple[SmallDisk
 
 async def ingest_anew(world: World, *, min_free_bytes: int) -> None:
     """Let ingest begin again with another watermark."""
+    write_watermark(world, min_free_bytes)
+    await end_ingest(world)
+
+
+def write_watermark(world: World, min_free_bytes: int) -> None:
+    """Tell ingest's next life its watermark."""
     path = world.platform.deployment.settings(SHIPPER)
     lines = [line for line in path.read_text("utf-8").splitlines() if not line.startswith("min_free_bytes")]
     at = lines.index("[ingest]") + 1
     path.write_text("\n".join([*lines[:at], f"min_free_bytes = {min_free_bytes}", *lines[at:]]) + "\n", "utf-8")
-    await end_ingest(world)
 
 
 async def end_ingest(world: World) -> None:
@@ -71,11 +77,14 @@ async def end_ingest(world: World) -> None:
 
 async def stops(world: World) -> bool:
     """Wait until ingest receipts nothing for a second; tell whether it came to that."""
-    for _ in range(int(STOPPED_WITHIN_S)):
-        before = await asyncio.to_thread(world.watch.counted, RECEIPTED)
-        await asyncio.sleep(1.0)
-        if before is not None and before == await asyncio.to_thread(world.watch.counted, RECEIPTED):
+    last, quiet = None, 0
+    for _ in range(int(STOPPED_WITHIN_S / ASKED_EVERY_S)):
+        now = await asyncio.to_thread(world.watch.counted, RECEIPTED)
+        quiet = quiet + 1 if now is not None and now == last else 0
+        if quiet == QUIET_TIMES:
             return True
+        last = now
+        await asyncio.sleep(ASKED_EVERY_S)
     return False
 
 
@@ -137,7 +146,6 @@ async def logs_full(world: World, findings: Findings) -> None:
     said_bytes = (logs / f"{INGEST}.log").stat().st_size
     with under_small_disk(logs, room_bytes=MIB) as disk:
         disk.fill()
-        await supervisor.wait_until_ready(INGEST)  # it was killed just before
         starts = supervisor.starts(INGEST)
         await end_ingest(world)
         resumed_s = await world.watch.first_acknowledged_s(within_s=RESUMED_WITHIN_S)
@@ -182,7 +190,7 @@ async def _run(trial: Trial) -> Findings:
             await full(trial, world, findings, data, what="data", code="store_full")
             await full(trial, world, findings, wal, what="wal", code="store_unavailable")
             findings.figures["database_starts, wal"] = supervisor.starts("database")
-            await ingest_anew(world, min_free_bytes=settings.IngestSettings(client_id="").min_free_bytes)
+            write_watermark(world, settings.IngestSettings(client_id="").min_free_bytes)
         await logs_full(world, findings)
         for name, before in starts.items():
             findings.require(

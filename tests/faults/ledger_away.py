@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from support.fault_world import INTERVAL_S, World
+from support.fault_world import World
 from support.faults import Fault, Trial
 from support.faulty_ledger import MODES
 from support.findings import Findings
@@ -20,9 +20,9 @@ from support.watch import STORED
 from wayproof.up import services
 from wayproof.up.supervisor import Service
 
-AWAY_S, LONG_AWAY_S = 1.5, 300.0
-MODE_S, LONG_MODE_S = 1.5, 30.0
-"""The shorter one is three steps of the anchor."""
+AWAY_S, LONG_AWAY_S = 1.0, 300.0
+MODE_S, LONG_MODE_S = 1.0, 30.0
+"""The shorter one is two steps of the anchor."""
 FULL_LOAD_MESSAGES = 60_000
 BEFORE_S = 60.0
 LONG_INTERVAL_S = 0.25
@@ -90,7 +90,7 @@ async def half_load(trial: Trial, world: World, findings: Findings, fleet: Fleet
 async def _run(trial: Trial) -> Findings:
     findings = Findings()
     async with trial.world() as world:
-        await world.begin(findings, interval_s=LONG_INTERVAL_S if trial.is_long else INTERVAL_S)
+        await world.begin(findings, interval_s=LONG_INTERVAL_S if trial.is_long else None)
         anchor, mode = f"anchor-{SHIPPER}", trial.directory / "mode"
         starts = {name: world.platform.supervisor.starts(name) for name in world.platform.supervisor.names}
         if trial.is_long:

@@ -26,7 +26,7 @@ from wayproof.simulate import identity as identities
 CUTS_SHORT, CUTS_LONG = 2, 20
 DELAY_S = 0.2
 LOSSES, SHORTEST_LOSS_S, LONGEST_LOSS_S = 20, 0.05, 2.0
-SILENT_SHORT_S = 2.0
+SILENT_SHORT_S = 1.0
 NOTICED_WITHIN_S = SILENT_TIMES * KEEP_ALIVE_S + 5 * LOOP_S
 """Half a second of its loop is what it looks at its clock by; a few of them on a busy machine."""
 SLACK_S = 10.0
@@ -49,7 +49,7 @@ async def run(trial: Trial) -> Findings:
                 await receipted_more(site)
                 trial.say("slow")
                 outer.delay_s = inner.delay_s = DELAY_S
-                await asyncio.sleep(chance.uniform(1, 3))
+                await asyncio.sleep(chance.uniform(1, 3) if trial.is_long else 1.0)
                 for number in range(CUTS_LONG if trial.is_long else CUTS_SHORT):
                     trial.say(f"cut {number}")
                     outer.delay_s = inner.delay_s = chance.choice([0, DELAY_S / 10, DELAY_S])

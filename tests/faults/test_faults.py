@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from faults.catalogue import FAULTS
 
-from support.fault_world import World, running_world
+from support.fault_world import SHORT_INTERVAL_S, World, running_world
 from support.faults import Fault, Trial
 from support.mosquitto import needs_mosquitto
 
@@ -23,7 +23,7 @@ pytestmark = [needs_mosquitto, pytest.mark.asyncio(loop_scope="module"), pytest.
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with running_world(tmp_path_factory.mktemp("world"), seed=SEED) as made:
+    async with running_world(tmp_path_factory.mktemp("world"), seed=SEED, interval_s=SHORT_INTERVAL_S) as made:
         yield made
         assert await made.fsck() == ""
 

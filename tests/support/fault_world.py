@@ -20,25 +20,28 @@ MEASUREMENTS, LONG_MEASUREMENTS = 4_000, 40_000
 LONG_AGO_S = 400 * 86_400
 """How long ago devices begin to measure, a minute between readings."""
 
-INTERVAL_S = 0.02
+INTERVAL_S, SHORT_INTERVAL_S = 0.02, 0.05
+"""Between two measurements of each device; the longer one leaves more of a small machine to the fault."""
 SETTLED_WITHIN_S = 120.0
 
 
 class Load:
     """The devices, publishing in a process of their own. Their spools are the send logs."""
 
-    def __init__(self, platform: Platform, *, directory: Path, seed: int) -> None:
+    def __init__(self, platform: Platform, *, directory: Path, seed: int, interval_s: float) -> None:
         self._platform = platform
+        self._interval_s = interval_s
         self._file = directory / "measurements.csv"
         self._seed = seed
         self._begin_s = int(time.time()) - LONG_AGO_S
         self._process: asyncio.subprocess.Process | None = None
 
-    async def begin(self, *, interval_s: float = INTERVAL_S, count: int = MEASUREMENTS) -> None:
+    async def begin(self, *, interval_s: float | None = None, count: int = MEASUREMENTS) -> None:
         """Start to measure and publish."""
+        every_s = self._interval_s if interval_s is None else interval_s
         write_measurements(self._file, start_s=self._begin_s, count=count, seed=self._seed)
         self._begin_s += count * 60  # a device's time goes on: no two lives of it measure at the same time
-        self._process = await self._simulate("--csv", str(self._file), "--interval-s", str(interval_s))
+        self._process = await self._simulate("--csv", str(self._file), "--interval-s", str(every_s))
 
     async def kill(self) -> None:
         """Kill the devices, and start them again."""
@@ -78,12 +81,12 @@ class Load:
 class World:
     """A platform with real processes, its devices, and what watches it."""
 
-    def __init__(self, platform: Platform, *, directory: Path, seed: int) -> None:
+    def __init__(self, platform: Platform, *, directory: Path, seed: int, interval_s: float) -> None:
         self.platform = platform
-        self.load = Load(platform, directory=directory, seed=seed)
+        self.load = Load(platform, directory=directory, seed=seed, interval_s=interval_s)
         self.watch = Watch(platform)
 
-    async def begin(self, findings: Findings, *, interval_s: float = INTERVAL_S, count: int = MEASUREMENTS) -> None:
+    async def begin(self, findings: Findings, *, interval_s: float | None = None, count: int = MEASUREMENTS) -> None:
         """Begin the load, and return once receipts go out."""
         self.watch.begin()
         await self.load.begin(interval_s=interval_s, count=count)
@@ -112,11 +115,16 @@ class World:
 
 @asynccontextmanager
 async def running_world(
-    directory: Path, *, seed: int, broker: brokers.Kind = "mosquitto", resume: bool = False
+    directory: Path,
+    *,
+    seed: int,
+    broker: brokers.Kind = "mosquitto",
+    resume: bool = False,
+    interval_s: float = INTERVAL_S,
 ) -> AsyncIterator[World]:
     """Make a platform (or go on with one), run it, watch it, and yield it; its load is not begun."""
     async with running_platform(directory, resume=resume, broker=broker) as platform:
-        world = World(platform, directory=directory, seed=seed)
+        world = World(platform, directory=directory, seed=seed, interval_s=interval_s)
         with world.watch:
             try:
                 yield world

@@ -85,7 +85,7 @@ class Platform:
             found = await asyncio.to_thread(self.audit)
             if found.sent == found.anchored or time.monotonic() > deadline:
                 return found
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.2)
 
 
 @asynccontextmanager
