@@ -1,6 +1,7 @@
 """Messages as a fleet sends them, built beforehand: unsigned, or signed by each device in a chain of its own."""
 
 import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -23,7 +24,8 @@ NAMES = (
     ("longitude", "lon"),
     ("door-count", "count"),
 )
-T = 1_750_000_000
+T = int(time.time()) // 86_400 * 86_400
+"""When the first message measures, in seconds: today, so that readings lie in a table of their week."""
 
 
 @dataclass
@@ -68,9 +70,9 @@ class Load:
 
     def pack(self, number: int) -> bytes:
         """Return the pack of the fleet's message of this number."""
-        time = f"{T + number // 10}.{number % 10}"
+        at = f"{T + number // 10}.{number % 10}"
         records = [
-            f'{{"n":"{name}","u":"{unit}","t":{time},"v":{(number * 7 + place) % 4000 / 100}}}'
+            f'{{"n":"{name}","u":"{unit}","t":{at},"v":{(number * 7 + place) % 4000 / 100}}}'
             for place, (name, unit) in enumerate(NAMES[: self.readings])
         ]
         return f"[{','.join(records)}]".encode()
