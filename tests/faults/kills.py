@@ -53,6 +53,7 @@ BEHIND_IT: tuple[Plan, ...] = (
     ("projection", ""),
     ("monitor", ""),
     ("plausibility", ""),
+    ("maintain", ""),
     ("ledger", ""),
     ("database", ""),
 )
@@ -172,5 +173,7 @@ async def _behind_it(trial: Trial) -> Findings:
 PASSES = "lost 0, duplicates 0, everything that was sent anchored, fsck consistent"
 FAULTS = (
     Fault("F1", "ingest, broker, database, devices killed", PASSES, _taking_in),
-    Fault("F2", "sealer, anchor, projection, monitor, plausibility, ledger, database killed", PASSES, _behind_it),
+    Fault(
+        "F2", "sealer, anchor, projection, monitor, plausibility, maintain, ledger, database killed", PASSES, _behind_it
+    ),
 )

@@ -47,7 +47,9 @@ def roll_up(connection: Connection, *, limit: int) -> int:
             _put(connection, place)
             return 0
         reached = Place(int(str(last["epoch"])), int(str(last["leaf_index"])))
-        connection.execute(QUERIES["add"], {**at, "last_epoch": reached.epoch, "last_leaf_index": reached.leaf_index})
+        until = {"last_epoch": reached.epoch, "last_leaf_index": reached.leaf_index}
+        span = {"from_ms": last["from_ms"], "until_ms": last["until_ms"]}
+        connection.execute(QUERIES["add"], {**at, **until, **span})
         _put(connection, Place(reached.epoch, reached.leaf_index + 1))
         return int(str(last["leaves"]))
 

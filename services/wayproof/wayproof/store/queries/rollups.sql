@@ -15,14 +15,20 @@ INSERT INTO reading_hour_checkpoint (epoch, leaf_index) VALUES (%(epoch)s, %(lea
 ON CONFLICT (singleton) DO UPDATE SET epoch = EXCLUDED.epoch, leaf_index = EXCLUDED.leaf_index
 
 -- name: last_of
--- The last of the next leaves, and how many they are.
-SELECT epoch, leaf_index, count(*) OVER () AS leaves
+-- The last of the next leaves, how many they are, and from when to when they measured: only these weeks are planned for.
+SELECT
+    epoch, leaf_index, count(*) OVER () AS leaves,
+    coalesce(min(coalesce(first_observed_at_ms, 0)) FILTER (WHERE stream_id IS NOT NULL) OVER (), 0) AS from_ms,
+    coalesce(
+        max(coalesce(last_observed_at_ms, 9007199254740991)) FILTER (WHERE stream_id IS NOT NULL) OVER (), -1
+    ) AS until_ms
 FROM (
-    SELECT epoch, leaf_index FROM log_leaf
+    SELECT epoch, leaf_index, ingest_id FROM log_leaf
     WHERE (epoch, leaf_index) >= (%(epoch)s, %(leaf_index)s)
     ORDER BY epoch, leaf_index
     LIMIT %(limit)s
 ) AS taken
+LEFT JOIN message USING (ingest_id)
 ORDER BY epoch DESC, leaf_index DESC LIMIT 1
 
 -- name: add
@@ -33,21 +39,32 @@ SELECT
     min((least || 'e-' || scale)::numeric), max((greatest || 'e-' || scale)::numeric)
 FROM (
     SELECT
-        reading.stream_id, reading.quantity_id, reading.observed_at_ms - reading.observed_at_ms %% 3600000 AS hour_ms,
-        reading.scale, count(*) AS count, sum(reading.value) AS total, min(reading.value) AS least,
-        max(reading.value) AS greatest
-    FROM log_leaf AS leaf
-    JOIN message USING (ingest_id)
-    JOIN reading ON
-        reading.ingest_id = message.ingest_id AND reading.stream_id = message.stream_id
-        AND reading.observed_at_ms
-        BETWEEN coalesce(message.first_observed_at_ms, 0) AND coalesce(message.last_observed_at_ms, 9007199254740991)
-    WHERE
-        (leaf.epoch, leaf.leaf_index) >= (%(epoch)s, %(leaf_index)s)
-        AND (leaf.epoch, leaf.leaf_index) <= (%(last_epoch)s, %(last_leaf_index)s)
-        AND reading.value IS NOT NULL
-        AND NOT EXISTS (SELECT FROM reading_week_dropped AS gone WHERE gone.week = reading.observed_at_ms / 604800000)
-    GROUP BY reading.stream_id, reading.quantity_id, hour_ms, reading.scale
+        held.stream_id, quantity_id, observed_at_ms - observed_at_ms %% 3600000 AS hour_ms, scale, count(*) AS count,
+        sum(value) AS total, min(value) AS least, max(value) AS greatest
+    FROM (
+        SELECT ingest_id FROM log_leaf
+        WHERE
+            (epoch, leaf_index) >= (%(epoch)s, %(leaf_index)s)
+            AND (epoch, leaf_index) <= (%(last_epoch)s, %(last_leaf_index)s)
+        OFFSET 0  -- first the leaves, then what belongs to each, by its index
+    ) AS leaf
+    CROSS JOIN LATERAL (
+        SELECT stream_id, first_observed_at_ms, last_observed_at_ms FROM message
+        WHERE message.ingest_id = leaf.ingest_id AND stream_id IS NOT NULL
+        OFFSET 0
+    ) AS held
+    CROSS JOIN LATERAL (
+        SELECT quantity_id, observed_at_ms, scale, value FROM reading
+        WHERE
+            reading.ingest_id = leaf.ingest_id AND reading.stream_id = held.stream_id
+            AND reading.observed_at_ms
+            BETWEEN coalesce(held.first_observed_at_ms, 0) AND coalesce(held.last_observed_at_ms, 9007199254740991)
+            AND reading.observed_at_ms BETWEEN %(from_ms)s AND %(until_ms)s
+            AND reading.value IS NOT NULL
+        OFFSET 0
+    ) AS measured
+    WHERE NOT EXISTS (SELECT FROM reading_week_dropped AS gone WHERE gone.week = observed_at_ms / 604800000)
+    GROUP BY held.stream_id, quantity_id, hour_ms, scale
 ) AS scaled
 GROUP BY stream_id, quantity_id, hour_ms
 ON CONFLICT (stream_id, quantity_id, hour_ms) DO UPDATE SET
@@ -73,22 +90,30 @@ SELECT
     min((least || 'e-' || scale)::numeric), max((greatest || 'e-' || scale)::numeric)
 FROM (
     SELECT
-        reading.stream_id, reading.quantity_id, reading.observed_at_ms - reading.observed_at_ms %% 3600000 AS hour_ms,
-        reading.scale, count(*) AS count, sum(reading.value) AS total, min(reading.value) AS least,
-        max(reading.value) AS greatest
-    FROM message
-    JOIN log_leaf AS leaf USING (ingest_id)
-    JOIN reading ON
-        reading.ingest_id = message.ingest_id AND reading.stream_id = message.stream_id
-        AND reading.observed_at_ms
-        BETWEEN coalesce(message.first_observed_at_ms, 0) AND coalesce(message.last_observed_at_ms, 9007199254740991)
-    WHERE
-        message.stream_id = %(stream_id)s
-        AND reading.observed_at_ms BETWEEN %(first_hour_ms)s AND %(last_hour_ms)s + 3599999
-        AND (leaf.epoch, leaf.leaf_index) < (%(epoch)s, %(leaf_index)s)
-        AND reading.value IS NOT NULL
-        AND NOT EXISTS (SELECT FROM reading_week_dropped AS gone WHERE gone.week = reading.observed_at_ms / 604800000)
-    GROUP BY reading.stream_id, reading.quantity_id, hour_ms, reading.scale
+        held.stream_id, quantity_id, observed_at_ms - observed_at_ms %% 3600000 AS hour_ms, scale, count(*) AS count,
+        sum(value) AS total, min(value) AS least, max(value) AS greatest
+    FROM (
+        SELECT ingest_id, message.stream_id, first_observed_at_ms, last_observed_at_ms
+        FROM message JOIN log_leaf AS leaf USING (ingest_id)
+        WHERE
+            message.stream_id = %(stream_id)s
+            AND (leaf.epoch, leaf.leaf_index) < (%(epoch)s, %(leaf_index)s)
+            AND coalesce(first_observed_at_ms, 0) <= %(last_hour_ms)s + 3599999
+            AND coalesce(last_observed_at_ms, 9007199254740991) >= %(first_hour_ms)s
+        OFFSET 0
+    ) AS held
+    CROSS JOIN LATERAL (
+        SELECT quantity_id, observed_at_ms, scale, value FROM reading
+        WHERE
+            reading.ingest_id = held.ingest_id AND reading.stream_id = held.stream_id
+            AND reading.observed_at_ms
+            BETWEEN coalesce(held.first_observed_at_ms, 0) AND coalesce(held.last_observed_at_ms, 9007199254740991)
+            AND reading.observed_at_ms BETWEEN %(first_hour_ms)s AND %(last_hour_ms)s + 3599999
+            AND reading.value IS NOT NULL
+        OFFSET 0
+    ) AS measured
+    WHERE NOT EXISTS (SELECT FROM reading_week_dropped AS gone WHERE gone.week = observed_at_ms / 604800000)
+    GROUP BY held.stream_id, quantity_id, hour_ms, scale
 ) AS scaled
 GROUP BY stream_id, quantity_id, hour_ms
 
