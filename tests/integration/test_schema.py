@@ -1,5 +1,6 @@
 """The tables: `schema.sql` is where the migrations lead, and nobody but `schema apply` changes anything."""
 
+import json
 import subprocess
 from importlib import resources
 from typing import LiteralString
@@ -12,7 +13,7 @@ from support.database import RunningCluster
 from wayproof.database.programs import program
 from wayproof.settings import DatabaseSettings
 from wayproof.store import schema, storage
-from wayproof.store.connection import connect
+from wayproof.store.connection import Connection, connect
 from wayproof.store.errors import SchemaError
 
 
@@ -53,14 +54,37 @@ def test_tables_that_are_missing_or_ahead_are_refused(postgres: RunningCluster) 
             schema.require_current(connection)
 
 
+def before(connection: Connection, name: str) -> None:
+    """Make the tables as they were before a migration."""
+    for earlier in schema.migrations():
+        if earlier < name:
+            connection.execute(resources.files("wayproof.store").joinpath(f"migrations/{earlier}.sql").read_bytes())
+            connection.execute("INSERT INTO schema_migration (name) VALUES (%s)", [earlier])
+
+
 def test_what_waits_for_its_index_still_waits_after_it_has_become_runs(postgres: RunningCluster) -> None:
     runs = "00.01.00_09_pre_waiting_runs"
     with connect(settings(postgres.new_database()), application="test") as connection:
-        for name in schema.migrations():
-            if name < runs:
-                connection.execute(resources.files("wayproof.store").joinpath(f"migrations/{name}.sql").read_bytes())
-                connection.execute("INSERT INTO schema_migration (name) VALUES (%s)", [name])
+        before(connection, runs)
         connection.execute("INSERT INTO log_waiting SELECT unnest(ARRAY[1, 2, 3, 7, 9, 10])")
         assert schema.apply(connection)[0] == runs
         found = connection.execute("SELECT first_ingest_id, last_ingest_id FROM log_waiting ORDER BY 1").fetchall()
         assert [tuple(row.values()) for row in found] == [(1, 3), (7, 7), (9, 10)]
+
+
+def test_where_keys_ended_is_taken_from_the_records_that_are_there(postgres: RunningCluster) -> None:
+    ends = "00.01.00_13_pre_key_ends"
+    last = {"device_id": "d", "stream": "conditions", "boot": 1, "sequence": 9, "hash": "00"}
+    events = {
+        "device_event/d/000001": {"device_id": "d", "version": 1, "model": "m\0"},
+        "device_event/d/000002": {"device_id": "d", "version": 2, "last_positions": [last]},
+        "device_event/d/000003": {"device_id": "d", "version": 3, "reason": "lost\0", "last_positions": []},
+    }
+    with connect(settings(postgres.new_database()), application="test") as connection:
+        before(connection, ends)
+        for key, event in events.items():
+            row = [key, json.dumps(event).encode()]
+            connection.execute("INSERT INTO ledger_record VALUES (%s, 1, 0, 'tx', %s)", row)
+        assert ends in schema.apply(connection)
+        found = connection.execute("SELECT * FROM device_key_end ORDER BY version").fetchall()
+        assert [tuple(row.values()) for row in found] == [("d", 2, [last]), ("d", 3, [])]

@@ -39,7 +39,7 @@ from wayproof.up.supervisor import Supervisor
 
 READINGS = 10
 """Of a message."""
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 POLL_S = 0.1
 MONITORING = (f"monitor-{SHIPPER}", f"plausibility-{SHIPPER}")
 """What judges readings beside the way and is no part of it."""
