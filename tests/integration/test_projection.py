@@ -62,6 +62,9 @@ async def test_what_is_projected_block_by_block_is_what_a_replay_gives(trade: Wo
         await trade.projected(SHIPPER)
         await trade.journey.hand_over()
         await trade.journey.close()
+        device = trade.journey.device
+        revoked = {"device_id": device.device_id, "reason": "lost", "last_positions": [device.position("conditions")]}
+        await trade.journey.ledger(SHIPPER, "registrar").submit("revoke_device", revoked)
         await trade.projected(SHIPPER)
     tables = stored(trade)
     assert tables == await replayed(trade)
