@@ -206,6 +206,9 @@ class Client:
     def close(self) -> None:
         self.paho.disconnect()
         self.paho.loop_stop()
+        # paho closes its sockets when it is forgotten: at once where it knows nobody who knows it.
+        self.paho.on_connect = self.paho.on_disconnect = self.paho.on_publish = None
+        self.paho.on_subscribe = self.paho.on_message = None
 
     def subscribe(self, topic_filter: str) -> None:
         """Subscribe, and return once that is answered."""

@@ -45,6 +45,8 @@ class DroppedMessages:
         """Take leave of the broker."""
         self._client.disconnect()
         self._client.loop_stop()
+        # paho closes its sockets when it is forgotten: at once where it knows nobody who knows it.
+        self._client.on_connect = self._client.on_disconnect = self._client.on_message = None
 
     def _connected(self, client: paho.Client, _: object, __: object, reason: ReasonCode, ___: object) -> None:
         if reason.is_failure:

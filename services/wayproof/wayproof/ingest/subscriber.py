@@ -90,6 +90,9 @@ class Subscriber:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(FLUSHED_WITHIN_S)
+        if not self._thread.is_alive():
+            # paho closes its sockets when it is forgotten: at once where it knows nobody who knows it.
+            self._client.on_connect = self._client.on_subscribe = self._client.on_message = None
 
     def _run(self) -> None:
         serve_again_and_again(
