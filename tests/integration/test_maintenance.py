@@ -29,7 +29,8 @@ from wayproof.maintenance.rounds import Done, Rounds
 from wayproof.plausibility.profile import rule_set
 from wayproof.store import flags, log, retention, rollups, storage
 from wayproof.store.connection import Connection, connect
-from wayproof.store.errors import StoreError
+from wayproof.store.errors import StoreBusy, StoreError
+from wayproof.store.log_messages import Place
 from wayproof.store.messages import NewMessage
 from wayproof.store.weeks import AHEAD, WEEK_MS, week_of
 
@@ -269,7 +270,7 @@ def test_what_is_needed_is_kept_whoever_asks(world: PlausibilityWorld, keeper: C
     open_shipment(world, created_at_ms=(FIRST + 1) * WEEK_MS)
     assert retention.needed_by(keeper, FIRST) == ""
     assert retention.needed_by(keeper, FIRST + 1) == "an open shipment"
-    with pytest.raises(StoreError, match="needed by an open shipment"):
+    with pytest.raises(StoreBusy, match="needed by an open shipment"):
         retention.drop_week(keeper, FIRST + 1)
     done = rounds(keeper, keep_weeks=5).run()
     assert done.dropped == [FIRST - 1, FIRST]
@@ -434,6 +435,24 @@ async def test_it_goes_on_and_there_is_one_only(world: PlausibilityWorld, tmp_pa
         stop.set()
         await asyncio.wait([task])
     await task
+
+
+async def test_stopped_within_a_round_it_ends_after_its_step(world: PlausibilityWorld, tmp_path: Path) -> None:
+    world.hold(*wandering(30))
+    read = settings.load(settings_file(world, tmp_path, keep=""))
+    stop = asyncio.Event()
+    with world.connection.transaction():
+        world.connection.execute("LOCK TABLE reading_hour IN ACCESS EXCLUSIVE MODE")
+        task = asyncio.create_task(worker.run(read, stop=stop))
+        deadline = time.monotonic() + PATIENCE_S
+        waits = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'reading_hour'::regclass"
+        while not world.connection.execute(waits.encode()).fetchall():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+        stop.set()
+        await asyncio.sleep(0)
+    await asyncio.wait_for(task, PATIENCE_S)
+    assert rollups.checkpoint(world.connection) == Place(1, 10)
 
 
 # --- fsck -------------------------------------------------------------------------------------------------------------

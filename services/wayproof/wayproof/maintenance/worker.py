@@ -45,7 +45,7 @@ async def run(settings: Settings, *, stop: asyncio.Event) -> None:
         await asyncio.wait((keeping, stopped), return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopped.cancel()
-        keeping.cancel()  # a round that runs in its thread ends after its step
+        keeping.cancel()
     try:
         await keeping
     except asyncio.CancelledError:
@@ -114,13 +114,22 @@ class _Keeping:
                     logger.warning("another process looks after this database; waiting for its end")
                     has_said = True
                 await asyncio.sleep(TAKE_TURNS_S)
+            HEALTH.works("maintaining")
             looking = rounds(connection, self._settings, stop=self._stop)
             while True:
-                done = await asyncio.to_thread(self._round, connection, looking)
-                HEALTH.works("maintaining")
+                done = await self._whole_round(connection, looking)
                 self._away, self._retry_s = "", FIRST_RETRY_S
                 wait_s = self._settings.maintenance.interval_s
                 await asyncio.sleep(min(wait_s, BUSY_AGAIN_S) if done.is_busy else wait_s)
+
+    async def _whole_round(self, connection: Connection, looking: Rounds) -> Done:
+        """Let a thread do a round. Stopped, it ends after its step: nobody closes the connection under it."""
+        running = asyncio.ensure_future(asyncio.to_thread(self._round, connection, looking))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            raise
 
     def _round(self, connection: Connection, looking: Rounds) -> Done:
         done = looking.run()

@@ -59,8 +59,8 @@ def store_errors() -> Iterator[None]:
         yield
     except psycopg.errors.DiskFull as error:
         raise StoreFull(f"the database has no room on its disk: {error}; make room there") from error
-    except psycopg.errors.LockNotAvailable as error:
-        raise StoreBusy(f"a table is in use: {error}; it is tried again later") from error
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.ObjectInUse) as error:
+        raise StoreBusy(f"what was wanted is in use: {error}; try again later") from error
     except psycopg.OperationalError as error:
         raise StoreUnavailable(f"the database cannot be used now: {error}") from error
     except psycopg.Error as error:

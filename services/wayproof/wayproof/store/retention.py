@@ -67,7 +67,7 @@ def needed_by(connection: Connection, week: int) -> str:
 def drop_week(connection: Connection, week: int) -> int:
     """Let a week's readings go, noted in the same transaction; return how many they were. Within a transaction.
 
-    Raises StoreError for a week that is needed still, StoreBusy.
+    Raises StoreBusy, for a week that is needed still, too.
     """
     return _count(connection, "drop_week", {"week": week})
 

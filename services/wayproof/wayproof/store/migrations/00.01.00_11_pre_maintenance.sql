@@ -181,7 +181,7 @@ BEGIN
     END IF;
     EXECUTE format('LOCK TABLE %s IN SHARE MODE', held);  -- nothing late comes in while it is looked at and counted
     IF week_needed_by(week) IS NOT NULL THEN
-        RAISE EXCEPTION 'readings of week % are needed by %', week, week_needed_by(week);
+        RAISE EXCEPTION 'readings of week % are needed by %', week, week_needed_by(week) USING ERRCODE = 'object_in_use';
     END IF;
     SELECT count(*) INTO gone FROM reading WHERE observed_at_ms >= begin_ms AND observed_at_ms < end_ms;
     IF is_hypertable THEN
