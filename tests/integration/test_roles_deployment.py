@@ -9,7 +9,9 @@ from pathlib import Path
 import httpx
 import paho.mqtt.publish
 import pytest
+from pydantic import SecretStr
 
+from support.database import RunningCluster
 from support.mosquitto import needs_mosquitto
 from support.platform import GLNS, SHIPPER, Platform, running_platform
 from wayproof import settings
@@ -21,6 +23,7 @@ from wayproof.simulate.pack import records
 from wayproof.store import flags, log
 from wayproof.store.connection import connect
 from wayproof.store.errors import LoginMissing
+from wayproof.up import logins
 
 WITHIN_S = 60.0
 PAGES = (
@@ -180,3 +183,16 @@ def test_a_role_without_a_login_is_named(tmp_path: Path) -> None:
     only = asked.model_copy(update={"role": "api"})
     with pytest.raises(LoginMissing, match=r"api\.conninfo cannot be read"):
         connect(only, application="test", role="gate")
+
+
+def test_a_role_that_is_newer_than_a_deployment_gets_its_login(postgres: RunningCluster, tmp_path: Path) -> None:
+    logins.generate(tmp_path, database="wayproof_older")
+    (tmp_path / "logins/maintain.conninfo").unlink()
+    kept = (tmp_path / "logins/ingest.conninfo").read_text("utf-8")
+    dsn = postgres.new_database()
+    logins.admit(tmp_path, superuser=dsn)
+    assert (tmp_path / "logins/maintain.conninfo").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "logins/ingest.conninfo").read_text("utf-8") == kept
+    read = DatabaseSettings(dsn=SecretStr(dsn), logins=tmp_path / "logins")
+    with connect(read, application="test", role="maintain") as connection:
+        assert connection.execute("SELECT current_user::text AS name").fetchone() == {"name": "older_maintain"}

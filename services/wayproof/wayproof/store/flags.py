@@ -123,7 +123,7 @@ def forget(connection: Connection) -> None:
     if weeks := retention.dropped(connection):
         raise StoreError(
             f"{len(weeks)} weeks of readings were dropped (the last is {max(weeks)}), so not all can be judged again: "
-            "their flags stay, and other rules hold from now on only",
+            "bring them back first (wayproof store restore-week), or let their flags stay",
             code="readings_dropped",
         )
     with store_errors():

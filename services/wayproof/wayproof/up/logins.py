@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from wayproof.settings import DatabaseSettings
 from wayproof.store.connection import SUFFIX, connect
 from wayproof.store.logins import Login, admit_logins, read_login
-from wayproof.store.roles import PREFIX, TAKEN_BY_COMMANDS
+from wayproof.store.roles import OWNER, PREFIX, TAKEN_BY_COMMANDS
 
 FOLDER = "logins"
 
@@ -18,9 +18,7 @@ def generate(folder: Path, *, database: str) -> None:
     directory = folder / FOLDER
     directory.mkdir(mode=0o700)
     for role in TAKEN_BY_COMMANDS:
-        path = directory / f"{role}{SUFFIX}"
-        path.touch(0o600)
-        path.write_text(Login(role, user=user(database, role), password=secrets.token_urlsafe(24)).conninfo, "utf-8")
+        _write(directory / f"{role}{SUFFIX}", Login(role, user(database, role), secrets.token_urlsafe(24)))
 
 
 def user(database: str, role: str) -> str:
@@ -31,10 +29,22 @@ def user(database: str, role: str) -> str:
 def admit(folder: Path, *, superuser: str) -> None:
     """Make the logins of an organisation's folder in its running database, with the passwords that its files have now.
 
-    A deployment that was made without such files is left alone. Raises StoreError.
+    A role that is newer than the folder gets a file in it. A deployment that was made without such files is left alone.
+    Raises StoreError.
     """
-    if not (folder / FOLDER).is_dir():
+    directory = folder / FOLDER
+    if not directory.is_dir():
         return
-    logins = [read_login(folder / FOLDER, role) for role in TAKEN_BY_COMMANDS]
+    deployment = read_login(directory, OWNER).user.removesuffix(OWNER)
+    for role in TAKEN_BY_COMMANDS:
+        path = directory / f"{role}{SUFFIX}"
+        if not path.exists():
+            _write(path, Login(role, deployment + role, secrets.token_urlsafe(24)))
+    logins = [read_login(directory, role) for role in TAKEN_BY_COMMANDS]
     with connect(DatabaseSettings(dsn=SecretStr(superuser)), application="up") as connection:
         admit_logins(connection, logins)
+
+
+def _write(path: Path, login: Login) -> None:
+    path.touch(0o600)
+    path.write_text(login.conninfo, "utf-8")
