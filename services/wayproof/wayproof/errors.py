@@ -12,8 +12,8 @@ WayproofError
 │   └── ingest.subscription.SharedSubscriptionUnavailable   `ingest.share` with a broker or client that has none
 ├── store.errors.StoreError                the database refused
 │   ├── StoreUnavailable                   it cannot be reached: try again
-│   │   └── StoreFull                      its disk has no room
-│   ├── StoreBusy                          others use a table that is wanted whole
+│   │   ├── StoreFull                      its disk has no room
+│   │   └── StoreBusy                      others use a table that is wanted whole
 │   └── SchemaError                        the tables are not those of this version
 ├── projected.ProjectionError              the ledger is not the one that was projected so far
 ├── anchor.errors.{NotRegistered, LogBehindLedger}   the log cannot be anchored: what to do is said

@@ -2,9 +2,9 @@
 
 StoreError                 the database refused or broke
 ├── StoreUnavailable       it cannot be reached, or went away: what was not committed is not there; try again
-│   └── StoreFull          its disk has no room: the same, once somebody made room
+│   ├── StoreFull          its disk has no room: the same, once somebody made room
+│   └── StoreBusy          others kept a table from us for too long: nothing was done, try again later
 ├── LoginMissing           the settings name logins, and there is none for the role that is asked for
-├── StoreBusy              others kept a table from us for too long: nothing was done, try again later
 └── SchemaError            the tables are not those that this version needs
 """
 
@@ -34,16 +34,16 @@ class StoreFull(StoreUnavailable):
     code = "store_full"
 
 
+class StoreBusy(StoreUnavailable):
+    """Others use a table that is wanted whole. Nothing of the open transaction is kept: try again later."""
+
+    code = "store_busy"
+
+
 class LoginMissing(StoreError):  # noqa: N818 - says what is missing
     """There is no login for a role."""
 
     code = "database_login_missing"
-
-
-class StoreBusy(StoreError):  # noqa: N818 - a state that passes, not a fault
-    """Others use a table that is wanted whole. Nothing of the open transaction is kept: try again later."""
-
-    code = "store_busy"
 
 
 class SchemaError(StoreError):
