@@ -90,6 +90,16 @@ def settled(page: Page) -> None:
     expect(page.get_by_text(re.compile(r"^Loading .* …$"))).to_have_count(0)
 
 
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+def test_a_shipment_says_which_readings_were_let_go_of(opened: Opened, world: World, size: tuple[int, int]) -> None:
+    world.dropped = [(1_750_000_000_000, 1_750_600_000_000)]
+    said = "Not kept here any more: readings from 15 Jun"
+    some = opened(PAGES["warm"], size=size)
+    expect(some.get_by_text(said)).to_be_visible()
+    expect(some.locator("svg").first).to_be_visible()
+    expect(opened(PAGES["quiet"], size=size).get_by_text(said)).to_be_visible()
+
+
 def test_from_the_list_to_a_shipment_its_evidence_and_the_report(opened: Opened) -> None:
     page = opened("/")
     rows = page.locator(".shipment-row")

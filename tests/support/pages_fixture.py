@@ -32,10 +32,14 @@ Answer = tuple[int, Any]
 
 @dataclass(slots=True)
 class World:
-    """What the server tells now, and what it was sent. `broken` paths answer 503; `empty` leaves nothing in lists."""
+    """What the server tells now, and what it was sent. `broken` paths answer 503; `empty` leaves nothing in lists.
+
+    `dropped` are spans whose readings were let go of.
+    """
 
     broken: set[str] = field(default_factory=set)
     empty: bool = False
+    dropped: list[tuple[int, int]] = field(default_factory=list)
     sent: list[tuple[str, Any]] = field(default_factory=list)
     refuse: Answer | None = None
 
@@ -73,7 +77,7 @@ class World:
         made: dict[str, Callable[[], Any]] = {
             "": lambda: shipments.shipment(gsin, now_ms),
             "readings": lambda: shipments.single_readings(now_ms),
-            "trace": lambda: shipments.trace(gsin, now_ms),
+            "trace": lambda: shipments.trace(gsin, now_ms) | {"dropped": self.dropped},
             "verification": lambda: records.verification(gsin=gsin, verdict=verdict),
         }
         return 200, made[part]()
